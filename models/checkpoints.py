@@ -26,31 +26,42 @@ class Position(tf.train.experimental.PythonState):
     Attributes:
       epoch: Epochs that are over, their validation included.
       step: Steps done in the epoch after these.
+      loss_sums: Of these steps, each loss by its name.
       finished: Whether nothing is left to train.
       history: Figures of every epoch that is over.
     """
 
+    _SAVED = ("epoch", "step", "loss_sums", "finished", "history")
+
     def __init__(self) -> None:
         self.epoch = 0
         self.step = 0
+        self.loss_sums: dict[str, float] = {}
         self.finished = False
         self.history: list[dict[str, float]] = []
+
+    def advance(self, steps: int, loss_sums: Mapping[str, float]) -> None:
+        """Goes on by some steps, whose losses are given summed up."""
+        self.step += steps
+        self.loss_sums = {name: self.loss_sums.get(name, 0.0) + value for name, value in loss_sums.items()}
+
+    def mean_losses(self) -> dict[str, float]:
+        """Returns the mean of every loss over the epoch's steps so far."""
+        return {name: value / self.step for name, value in self.loss_sums.items()}
 
     def end_epoch(self, figures: Mapping[str, float]) -> None:
         """Goes on to the next epoch."""
         self.history = [*self.history, dict(figures)]
-        self.epoch, self.step = self.epoch + 1, 0
+        self.epoch, self.step, self.loss_sums = self.epoch + 1, 0, {}
 
     def serialize(self) -> str:
         """Returns the position as JSON, which keeps every bit of a float."""
-        state = {"epoch": self.epoch, "step": self.step, "finished": self.finished, "history": self.history}
-        return json.dumps(state)
+        return json.dumps({name: getattr(self, name) for name in self._SAVED})
 
     def deserialize(self, string_value: bytes) -> None:
         """Takes over what `serialize` has returned."""
-        state = json.loads(string_value)
-        self.epoch, self.step = state["epoch"], state["step"]
-        self.finished, self.history = state["finished"], state["history"]
+        for name, value in json.loads(string_value).items():
+            setattr(self, name, value)
 
 
 class Checkpoints:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from models.features import IDS, LABELS, NUMBERS, FeatureLayout
+
+# Rows that are read and parsed together, and how many bytes of a file are read at a time.
+BLOCK_ROWS = 1024
+READ_BYTES = 1 << 20
+PREFETCHED_BATCHES = 16
 
 
 def feature_spec(layout: FeatureLayout) -> dict[str, tf.io.FixedLenFeature]:
@@ -34,12 +40,12 @@ def matching_files(patterns: Sequence[str]) -> list[str]:
 
 def count_examples(files: Sequence[str]) -> int:
     """Returns the number of rows, by one quick pass that parses nothing."""
-    batches = tf.data.TFRecordDataset(list(files), compression_type="GZIP", num_parallel_reads=2).batch(8192)
-    return int(batches.map(lambda rows: tf.size(rows, tf.int64)).reduce(tf.constant(0, tf.int64), tf.add))
+    blocks = _blocks(tf.data.Dataset.from_tensor_slices(list(files)))
+    return int(blocks.map(lambda rows: tf.size(rows, tf.int64)).reduce(tf.constant(0, tf.int64), tf.add))
 
 
 def read_examples(files: Sequence[str], layout: FeatureLayout, tasks: int, batch_size: int) -> tf.data.Dataset:
-    """Reads one pass over transformed examples, in the order of the files.
+    """Reads one pass over transformed examples, in a fixed order.
 
     Args:
       files: TFRecord files, gzip-compressed, of tf.Examples.
@@ -48,64 +54,84 @@ def read_examples(files: Sequence[str], layout: FeatureLayout, tasks: int, batch
       batch_size: Rows of a batch; the last one may have fewer.
 
     Returns:
-      Batches ({ids int64 [B, W], numbers float32 [B, n]}, labels int64 [B, T]), whose number is known.
+      Batches ({ids int32 [B, W], numbers float32 [B, n]}, labels int32 [B, T]).
     """
-    batches = _rows(tf.data.Dataset.from_tensor_slices(list(files))).batch(batch_size)
-    return _parsed(batches, layout, tasks, -(-count_examples(files) // batch_size))
+    rows = _parsed(_blocks(tf.data.Dataset.from_tensor_slices(list(files))), layout, tasks)
+    return rows.rebatch(batch_size).prefetch(PREFETCHED_BATCHES)
 
 
 def shuffled_passes(
-    files: Sequence[str], layout: FeatureLayout, tasks: int, batch_size: int, shuffle_rows: int, seed: int
+    files: Sequence[str],
+    layout: FeatureLayout,
+    tasks: int,
+    batch_size: int,
+    shuffle_rows: int,
+    seed: int,
 ) -> Callable[[int, int], tf.data.Dataset]:
     """Reads passes over transformed examples, each in another order that the seed and the pass's number alone decide.
 
-    A pass can be entered at any step, as if its first batches had been taken. What is left out is still read,
-    decompressed and shuffled, but not parsed: much less than a step of training costs, and no large state of a shuffle
-    buffer has to be kept for it.
+    Files are taken in random order, four at a time, a block of rows from each in turn. `shuffle_rows` rows at a time
+    become a window, whose rows come in an order drawn from all their orders. So two rows that are neighbours on disk
+    are in the same batch with probability batch_size / shuffle_rows; rows of different windows do not mix, and which
+    ones share a window changes with the order of the files. tf.data's shuffle buffer mixes about as far, but it moves
+    rows one by one, which costs more than parsing them does: a window is moved as whole columns.
+
+    A pass can be entered at any step, as if its first batches had been taken. What is left out is still read and
+    parsed, which costs much less than training on it, and no large state of a shuffle buffer has to be kept for it.
 
     Args:
       files: TFRecord files, gzip-compressed, of tf.Examples.
       layout: Where the features stand.
       tasks: Number of labels, T.
-      batch_size: Rows of a batch; the last one may have fewer.
-      shuffle_rows: Size of the shuffle buffer.
+      batch_size: Rows of a batch; the last one of a pass may have fewer.
+      shuffle_rows: Rows of a window, rounded up to full batches. Two windows are held in memory.
       seed: Of all passes, not negative.
 
     Returns:
       A function of the pass's number, from 0, and the number of batches to leave out. It returns batches as
-      `read_examples` does.
+      `read_examples` does, whose number is known.
     """
     count = -(-count_examples(files) // batch_size)
+    window = -(-shuffle_rows // batch_size) * batch_size
 
     def read(epoch: int, step: int) -> tf.data.Dataset:
-        order = int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+        order = [int(word) for word in np.random.SeedSequence((seed, epoch)).generate_state(2)]
         names = tf.data.Dataset.from_tensor_slices(list(files))
-        names = names.shuffle(len(files), seed=order, reshuffle_each_iteration=False)
-        rows = _rows(names).shuffle(shuffle_rows, seed=order, reshuffle_each_iteration=False)
-        return _parsed(rows.batch(batch_size).skip(step), layout, tasks, max(count - step, 0))
+        names = names.shuffle(len(files), seed=order[0], reshuffle_each_iteration=False)
+        windows = _parsed(_blocks(names), layout, tasks).rebatch(window).enumerate()
+        shuffled = windows.map(lambda number, rows: _permuted(rows, order[1], number)).prefetch(1)
+        batches = shuffled.rebatch(batch_size).skip(step).prefetch(PREFETCHED_BATCHES)
+        return batches.apply(tf.data.experimental.assert_cardinality(max(count - step, 0)))
 
     return read
 
 
-def _rows(names: tf.data.Dataset) -> tf.data.Dataset:
-    """Reads serialized examples from files, always in the same order."""
+def _permuted(rows: Any, seed: int, number: tf.Tensor) -> Any:
+    """Puts the rows of a window, tensors [n, ...], in an order that the seed and its number decide."""
+    count = tf.shape(tf.nest.flatten(rows)[0])[0]
+    state = tf.stack([tf.constant(seed, tf.int64), number])
+    order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=state)
+    return tf.nest.map_structure(lambda column: tf.gather(column, order), rows)
+
+
+def _blocks(names: tf.data.Dataset) -> tf.data.Dataset:
+    """Reads serialized examples from files, in blocks, always in the same order."""
     return names.interleave(
-        lambda name: tf.data.TFRecordDataset(name, compression_type="GZIP"),
+        lambda name: tf.data.TFRecordDataset(name, compression_type="GZIP", buffer_size=READ_BYTES).batch(BLOCK_ROWS),
         cycle_length=4,
-        block_length=64,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
 
 
-def _parsed(batches: tf.data.Dataset, layout: FeatureLayout, tasks: int, count: int) -> tf.data.Dataset:
-    """Parses batches of serialized examples, of which there are `count`."""
+def _parsed(blocks: tf.data.Dataset, layout: FeatureLayout, tasks: int) -> tf.data.Dataset:
+    """Parses blocks of serialized examples."""
     spec = {**feature_spec(layout), LABELS: tf.io.FixedLenFeature([tasks], tf.int64)}
 
     def parse(serialized: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         features = tf.io.parse_example(serialized, spec)
-        labels = features.pop(LABELS)
-        return features, labels
+        if IDS in features:
+            features[IDS] = tf.cast(features[IDS], tf.int32)  # half the memory to shuffle, gather and compare
+        return features, tf.cast(features.pop(LABELS), tf.int32)
 
-    parsed = batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-    return parsed.apply(tf.data.experimental.assert_cardinality(count))
+    return blocks.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
 from models.features import IDS, NUMBERS, PADDING, FeatureLayout
+
+
+class Rows(NamedTuple):
+    """The rows of the table that a batch names.
+
+    Attributes:
+      ids: The U different rows, [U].
+      index: Where each of the batch's ids stands in `ids`, int32 [B, W].
+      values: The rows' embeddings, [U, tables * dim].
+    """
+
+    ids: tf.Tensor
+    index: tf.Tensor
+    values: tf.Tensor
+
+    @property
+    def vectors(self) -> tf.Tensor:
+        """An embedding for every id of the batch, [B, W, tables * dim]."""
+        return tf.gather(self.values, self.index)
+
+    def summed(self, of_vectors: tf.Tensor) -> tf.Tensor:
+        """Adds up, row by row, what belongs to the vectors (their gradient): [B, W, tables * dim] to [U, ...]."""
+        return tf.math.unsorted_segment_sum(of_vectors, self.index, tf.shape(self.ids)[0])
 
 
 class Encoder(keras.layers.Layer):
@@ -50,11 +74,22 @@ class Encoder(keras.layers.Layer):
         """How many of the result's first columns come from the table, cross layers aside."""
         return len(self._layout.slots) * self._dim * self._tables
 
-    def embed(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Maps ids int [B, W] and numbers float [B, n] to [B, embedded_width + n], without cross layers."""
+    @property
+    def table(self) -> tf.Variable | None:
+        """The embeddings, [rows, tables * dim]; None where every feature is a scaled number."""
+        return self._table
+
+    def look_up(self, ids: tf.Tensor) -> Rows:
+        """Fetches the rows of the table that a batch names, each one once."""
+        unique, index = tf.unique(tf.reshape(ids, [-1]))
+        return Rows(unique, tf.reshape(index, tf.shape(ids)), tf.gather(self._table, unique))
+
+    def embed(self, features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None = None) -> tf.Tensor:
+        """Maps a batch to [B, embedded_width + n], without cross layers. Arguments as in `call`."""
         parts = []
         if self._table is not None:
-            vectors = tf.gather(self._table, features[IDS])  # [B, W, tables * dim]
+            if vectors is None:
+                vectors = tf.gather(self._table, features[IDS])
             singles = self._layout.singles
             if singles:
                 parts.append(tf.reshape(vectors[:, :singles], [-1, singles * self._dim * self._tables]))
@@ -88,17 +123,19 @@ class Encoder(keras.layers.Layer):
             crossed = cross(embedded, crossed)
         return crossed
 
-    def call(self, features: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(self, features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Encodes a batch.
 
         Args:
-          features: As in `embed`.
+          features: ids int [B, W] and numbers float [B, n].
+          vectors: What the table has for the ids, [B, W, tables * dim], where it has been looked up; None: looked up
+            here.
 
         Returns:
           All embeddings and numbers before the cross layers, [B, embedded_width + n]; what the backbone reads: [B, D]
           after the cross layers, or with several tables [tables, B, D].
         """
-        embedded = self.embed(features)
+        embedded = self.embed(features, vectors)
         if self._tables == 1:
             return embedded, self._crossed(embedded, self._cross[0])
         parts = self._by_table(embedded)

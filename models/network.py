@@ -70,14 +70,17 @@ class Network(keras.Model):
         """The encoder."""
         return self._encoder
 
-    def forward(self, features: Mapping[str, tf.Tensor], training: bool = False) -> Forward:
+    def forward(
+        self, features: Mapping[str, tf.Tensor], training: bool = False, vectors: tf.Tensor | None = None
+    ) -> Forward:
         """Runs the network and keeps what is inside.
 
         Args:
           features: `ids` int [B, W] and `numbers` float [B, n], as `models.preprocessing` gives them.
           training: Whether dropout is on.
+          vectors: The embeddings of the ids where they have been looked up (see `Encoder.call`).
         """
-        embedded, x = self._encoder(features)
+        embedded, x = self._encoder(features, vectors)
         states = self._backbone(x, training=training)
         tower_layers = {
             name: tower.hidden(states.by_task[name], training=training) for name, tower in self._towers.items()

@@ -19,6 +19,13 @@ Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices
 _NOT_SUPPORTED = {"amsgrad": False, "adaptive_epsilon": False, "weight_decay": None, "use_ema": False}
 
 
+class DistinctRows(tf.IndexedSlices):
+    """The gradient of some rows of a table, each row named once; made so where a batch's rows are looked up."""
+
+    def __init__(self, values: tf.Tensor, indices: tf.Tensor):
+        super().__init__(values, indices)
+
+
 @keras.saving.register_keras_serializable(package="tandem")
 class LazyAdam(keras.optimizers.Adam):
     """Adam (Kingma and Ba, ICLR 2015) whose step costs what the batch costs, not what the embedding table costs.
@@ -82,6 +89,15 @@ class LazyAdam(keras.optimizers.Adam):
         super().__init__(
             learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, name=name, jit_compile=jit_compile, **kwargs
         )
+
+    def _deduplicate_sparse_grad(self, grads: Sequence[Gradient]) -> Sequence[Gradient]:
+        """Sums up rows that are named several times, where that has not been done."""
+        return [
+            gradient
+            if isinstance(gradient, DistinctRows)
+            else super(LazyAdam, self)._deduplicate_sparse_grad([gradient])[0]
+            for gradient in grads
+        ]
 
     def _clip_gradients(self, grads: Sequence[Gradient]) -> Sequence[Gradient]:
         if self.clipnorm or self.global_clipnorm or self.clipvalue:

@@ -15,6 +15,7 @@ from models.backbones.omoe import OMoE
 from models.backbones.ple import PLE
 from models.backbones.shared_bottom import SharedBottom
 from models.backbones.single_dnn import SingleDNN
+from models.balancing import Balancer, FixedWeights
 from models.encoder import Encoder
 from models.features import FeatureLayout
 from models.learner import Learner
@@ -26,6 +27,8 @@ from models.objectives.objective import Objective
 from models.objectives.pico import Pico
 from models.objectives.task_loss import TaskLoss
 from models.settings import ModelSettings
+from models.steps.plain import PlainStep
+from models.steps.step import Step
 from models.tasks import TaskGraph
 
 
@@ -41,6 +44,8 @@ class Recipe:
       shared_embeddings: Whether all tasks read the same embeddings; if not, each has its own, and the backbone is
         called with an input per task.
       joint_heads: Whether the network's heads answer for the whole chain up to their task.
+      balancer: How the losses are added up.
+      steps: The stages of training, by the name under which `model.steps` sets them up.
     """
 
     summary: str
@@ -49,6 +54,8 @@ class Recipe:
     task_loss: type[Objective] = TaskLoss
     shared_embeddings: bool = True
     joint_heads: bool = False
+    balancer: type[Balancer] = FixedWeights
+    steps: tuple[tuple[str, type[Step]], ...] = (("plain", PlainStep),)
 
 
 PICO = ("pico", Pico)
@@ -125,7 +132,11 @@ def build(settings: ModelSettings, graph: TaskGraph, layout: FeatureLayout, toke
         given = _settings(objective, settings.objectives.get(name, {}), f"model.objectives.{name}")
         objectives.append(objective(graph, given))
     network = Network(graph, encoder, backbone, settings, recipe.joint_heads)
-    return Learner(network, graph, objectives, settings.embedding_l2)
+    balancer = recipe.balancer(graph, _settings(recipe.balancer, settings.balancer, "model.balancer"))
+    steps = [
+        step(graph, _settings(step, settings.steps.get(name, {}), f"model.steps.{name}")) for name, step in recipe.steps
+    ]
+    return Learner(network, graph, objectives, balancer, steps, settings.embedding_l2)
 
 
 def _recipe(name: str) -> Recipe:

@@ -21,6 +21,8 @@ class ModelSettings(BaseModel, extra="forbid", frozen=True):
       embedding_l2: Weight of the squared norms of a batch's embeddings, summed over features, averaged over rows.
       backbone: Settings of the recipe's backbone, checked against its class.
       objectives: Settings of the recipe's training-only objectives, by objective name.
+      balancer: Settings of how the losses are added up, where the recipe's way has any.
+      steps: Settings of the stages of training, by stage name, where the recipe's have any.
     """
 
     recipe: str = "shared_bottom"
@@ -31,6 +33,8 @@ class ModelSettings(BaseModel, extra="forbid", frozen=True):
     embedding_l2: float = Field(default=0.0, ge=0)
     backbone: dict[str, Any] = {}
     objectives: dict[str, dict[str, Any]] = {}
+    balancer: dict[str, Any] = {}
+    steps: dict[str, dict[str, Any]] = {}
 
 
 class EarlyStopping(BaseModel, extra="forbid", frozen=True):
@@ -58,6 +62,7 @@ class TrainingSettings(BaseModel, extra="forbid", frozen=True):
         decide where the weights end.
       early_stopping: Needs a `validation` part in the split.
       shuffle_rows: Size of the shuffle buffer, in rows.
+      xla: Whether the dense part of a step is compiled. Compiling takes some seconds at the start.
       seed: Of the weights and of the order of the rows.
       checkpoint_minutes: From one checkpoint to the next; one more is made at the end. 0: none at all.
     """
@@ -70,5 +75,6 @@ class TrainingSettings(BaseModel, extra="forbid", frozen=True):
     learning_rate_schedule: Literal["constant", "linear"] = "constant"
     early_stopping: EarlyStopping | None = None
     shuffle_rows: int = Field(default=200_000, ge=1)
+    xla: bool = True
     seed: int = 1
     checkpoint_minutes: float = Field(default=5.0, ge=0)

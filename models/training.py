@@ -20,6 +20,7 @@ from models.learner import Batch, Learner
 from models.optimizers import LazyAdam
 from models.settings import EarlyStopping, TrainingSettings
 from models.tasks import TaskGraph
+from models.update import compiled_steps
 
 Passes = Callable[[int, int], tf.data.Dataset]
 Predict = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
@@ -88,24 +89,6 @@ def validate(predict: Predict, batches: tf.data.Dataset, graph: TaskGraph) -> di
     return figures
 
 
-def _compiled_steps(learner: Learner) -> Callable[[Iterator[Batch], tf.Tensor], None]:
-    """Returns a function that takes so many batches from an iterator and learns from each.
-
-    AutoGraph is off: nothing here is Python control flow over tensors, and converting the code of Keras and TFRS takes
-    longer than training on small logs does.
-    """
-
-    @tf.function(autograph=False)
-    def run(iterator: Iterator[Batch], count: tf.Tensor) -> None:
-        def step(done: tf.Tensor) -> tf.Tensor:
-            learner.train_step(next(iterator))
-            return done + 1
-
-        tf.while_loop(lambda done: done < count, step, [tf.constant(0)])
-
-    return run
-
-
 @dataclass(frozen=True)
 class _Plan:
     """How long training is.
@@ -137,7 +120,7 @@ class _Progress:
         self._reported = time.monotonic()
         self._clock: tuple[float, int] | None = None  # when the first compiled call was over, and after how many steps
 
-    def report(self, position: Position, losses: Mapping[str, float]) -> None:
+    def report(self, position: Position) -> None:
         """Tells of the steps done; not more often than every other second."""
         now = time.monotonic()
         epoch, step, steps = position.epoch, position.step, self._plan.steps_of(position.epoch)
@@ -153,7 +136,7 @@ class _Progress:
             seconds_per_step = (now - since) / (done - before)
             left = seconds_per_step * (self._plan.steps - done)
             speed = f", {self._batch_size / seconds_per_step:,.0f} examples/s, {left:.0f} s left"
-        parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        parts = ", ".join(f"{name} {value:.4f}" for name, value in position.mean_losses().items())
         logger.info("epoch %d/%d, step %d/%d%s: %s", epoch + 1, self._plan.epochs, step, steps, speed, parts)
 
 
@@ -205,7 +188,6 @@ def initialize(learner: Learner, graph: TaskGraph, sample: Iterable[Batch]) -> N
     """
     sample = list(sample)
     learner.compute_loss(sample[0])  # Makes the variables: their number must not change inside a compiled step.
-    learner.reset_metrics()
     learner.network.set_base_rates(base_rates(np.concatenate([labels.numpy() for _, labels in sample]), graph))
 
 
@@ -246,24 +228,22 @@ def train(
     position = Position()
     if checkpoints and checkpoints.resume(_state(learner, position, stopping)):
         _tell_of_resuming(position, plan)
-    run_steps = _compiled_steps(learner)
+    run_steps = compiled_steps(learner, learner.steps[0], learner.optimizer, settings.batch_size, settings.xla)
     predict = tf.function(lambda features: learner.network(features, training=False), autograph=False)
     progress = _Progress(plan, settings.batch_size)
     board = tf.summary.create_file_writer(log_dir) if log_dir else tf.summary.create_noop_writer()
     for figures in position.history:
         _write(board, figures)
     while not position.finished:
-        if position.step == 0:
-            learner.reset_metrics()
         iterator = iter(passes(position.epoch, position.step))
         while position.step < plan.steps_of(position.epoch):
             count = min(STEPS_PER_CALL, plan.steps_of(position.epoch) - position.step)
-            run_steps(iterator, tf.constant(count))
-            position.step += count
-            progress.report(position, learner.mean_losses())
+            sums = run_steps(iterator, tf.constant(count))
+            position.advance(count, dict(zip(learner.loss_names, sums.numpy().tolist(), strict=True)))
+            progress.report(position)
             if checkpoints:
                 checkpoints.save_if_due()
-        figures = {"epoch": position.epoch + 1, **learner.mean_losses()}
+        figures = {"epoch": position.epoch + 1, **position.mean_losses()}
         if validation is not None:
             figures |= {f"validation/{name}": value for name, value in validate(predict, validation, graph).items()}
             aucs = ", ".join(f"{o.name} {figures[f'validation/auc/{o.name}']:.4f}" for o in graph.outputs())
@@ -294,7 +274,7 @@ def _state(learner: Learner, position: Position, stopping: _Stopping | None) -> 
     may keep its layers in.
     """
     return {
-        "variables": learner.variables,  # those of the running means are among them
+        "variables": learner.variables,
         "slots": list(learner.optimizer.variables),
         "random_numbers": generators(learner),
         "position": position,

@@ -47,7 +47,7 @@ def run(batch_of, graph, layout):
             order = rows.shuffle(16 * STEPS, seed=epoch, reshuffle_each_iteration=False)
             return order.batch(16).skip(step)
 
-        def watched(position, losses):
+        def watched():
             if killed_after is not None and int(learner.optimizer.iterations) >= killed_after:
                 raise Killed
 
@@ -55,7 +55,7 @@ def run(batch_of, graph, layout):
         checkpoints = Checkpoints(os.fspath(folder), EVERY_CALL) if folder else None
         validation = rows.batch(64)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training._Progress, "report", lambda self, position, losses: watched(position, losses))
+            patch.setattr(training._Progress, "report", lambda self, position: watched())
             history = training.train(learner, graph, settings, passes, validation, checkpoints=checkpoints)
         return learner, history
 

@@ -1,0 +1,74 @@
+"""What a training step is: a batch in, the gradient of everything that is trained out."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import tensorflow as tf
+from pydantic import BaseModel
+
+from models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from models.learner import Learner
+
+
+class Gradients(NamedTuple):
+    """What a step gives.
+
+    Attributes:
+      losses: By name, each loss before its weight, for reports. The same names at every step.
+      vectors: Of the sum to minimize, by the embeddings of the batch, [B, W, E]; None where there is no table.
+      variables: By the variables of `Step.trained`, in their order; None where a variable had no part.
+    """
+
+    losses: dict[str, tf.Tensor]
+    vectors: tf.Tensor | None
+    variables: list[tf.Tensor | None]
+
+
+class Step(abc.ABC):
+    """How a batch becomes gradients.
+
+    The embeddings of the batch are looked up before the step and updated after it, in the rows of the batch only; the
+    step sees them as a dense tensor. So all of it has static shapes, and it may be compiled as a whole.
+
+    A recipe may have several steps: stages of its training, one after the other (`Recipe.steps`). When a stage is over,
+    `finish` is called once, outside of any graph.
+
+    Attributes:
+      compilable: Whether XLA can compile the step.
+      trains_embeddings: Whether the rows of the table are updated.
+    """
+
+    compilable = True
+    trains_embeddings = True
+
+    class Settings(BaseModel, extra="forbid", frozen=True):
+        """No settings."""
+
+    def __init__(self, graph: TaskGraph, settings: Any):
+        self.graph = graph
+        self.settings = settings
+
+    def trained(self, learner: Learner) -> Sequence[tf.Variable]:
+        """Returns the variables, the table aside, whose gradients the step gives; all of them by default."""
+        return learner.dense_variables
+
+    @abc.abstractmethod
+    def gradients(
+        self, learner: Learner, features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None, labels: tf.Tensor
+    ) -> Gradients:
+        """Computes the gradients of one batch.
+
+        Args:
+          learner: The system, in whose variables nothing may have changed when this returns.
+          features: `ids` int [B, W] and `numbers` float [B, n].
+          vectors: The embeddings of the ids, [B, W, E]; None where there is no table.
+          labels: [B, T], 0 or 1, in the order of the tasks.
+        """
+
+    def finish(self, learner: Learner) -> None:
+        """Does what is to be done when the stage is over."""
