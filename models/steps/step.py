@@ -70,5 +70,5 @@ class Step(abc.ABC):
           labels: [B, T], 0 or 1, in the order of the tasks.
         """
 
-    def finish(self, learner: Learner) -> None:
+    def finish(self, learner: Learner) -> None:  # noqa: B027 (most have nothing to do)
         """Does what is to be done when the stage is over."""

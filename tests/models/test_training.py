@@ -12,7 +12,8 @@ from models.dataset import matching_files, read_examples, shuffled_passes
 from models.registry import build
 from models.settings import EarlyStopping, ModelSettings, TrainingSettings
 from models.trainer import run_fn
-from models.training import base_rates, initialize, train, validate
+from models.training import initialize, train
+from models.validation import base_rates, validate
 from models.vocabulary import read_vocabulary
 
 
