@@ -110,6 +110,7 @@ class Checkpoints:
           ValueError: The checkpoint cannot be read, or is not one of this state.
         """
         checkpoint = tf.train.Checkpoint(**state)
+        _ = checkpoint.save_counter  # a variable: where several processes train together, all have to make it
         self._manager = tf.train.CheckpointManager(checkpoint, self.folder, max_to_keep=1)
         newest = self._manager.latest_checkpoint
         if newest is not None:

@@ -14,15 +14,12 @@ handful of workers; in return the result depends on the number of replicas by li
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from models.learner import Batch
-from models.settings import Distribution
 
 
 class Replicas:
@@ -81,31 +78,8 @@ class Replicas:
         return batch_size // self.count if batch_size % self.count == 0 else None
 
     def run(self, function: Any, batch: Batch) -> tf.Tensor:
-        """Runs a function of a batch's parts on all replicas and returns the mean of its results."""
+        """Runs a function of a batch's parts on all replicas, if there are any, and returns the mean of its results."""
         if not self._strategy:
             return function(*batch)
         results = self._strategy.run(function, args=batch)
         return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, results, axis=None)
-
-
-def replicas(distribution: Distribution) -> Replicas:
-    """Returns the replicas that a configuration asks for. To be called before anything else of TensorFlow.
-
-    Args:
-      distribution: `none`, `mirrored` or `multi_worker`.
-
-    Raises:
-      ValueError: Several workers are asked for, and the variable TF_CONFIG does not say where they are.
-    """
-    if distribution == "none":
-        return Replicas(None)
-    if distribution == "mirrored":
-        return Replicas(tf.distribute.MirroredStrategy())
-    cluster = json.loads(os.environ.get("TF_CONFIG") or "{}")
-    if not cluster.get("cluster", {}).get("worker"):
-        raise ValueError(
-            "training.distribution: multi_worker needs the environment variable TF_CONFIG with the addresses of all "
-            'workers and the number of this one, {"cluster": {"worker": ["host:port", ...]}, "task": {"type": '
-            f'"worker", "index": 0}}}}; it is {os.environ.get("TF_CONFIG")!r}'
-        )
-    return Replicas(tf.distribute.MultiWorkerMirroredStrategy())

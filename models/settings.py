@@ -68,7 +68,8 @@ class TrainingSettings(BaseModel, extra="forbid", frozen=True):
       xla: Whether the whole dense part of a step is compiled by XLA. It takes seconds at the start, and pays on some
         processors only; what pays on all (PICO's contrast) is compiled in any case. Not with `bfloat16`.
       distribution: `none`: one process, one device; `mirrored`: all GPUs of the machine; `multi_worker`: several
-        processes, as the environment variable TF_CONFIG says.
+        processes, those that the environment variable TF_CONFIG names, or without it `workers` on this machine.
+      workers: For `multi_worker` on one machine.
       seed: Of the weights and of the order of the rows.
       checkpoint_minutes: From one checkpoint to the next; one more is made at the end. 0: none at all.
     """
@@ -84,6 +85,7 @@ class TrainingSettings(BaseModel, extra="forbid", frozen=True):
     precision: Literal["float32", "bfloat16"] = "float32"
     xla: bool = False
     distribution: Distribution = "none"
+    workers: int = Field(default=2, ge=1)
     seed: int = 1
     checkpoint_minutes: float = Field(default=5.0, ge=0)
 

@@ -76,12 +76,21 @@ def compiled_steps(
     @tf.function(autograph=False)
     def run(iterator: Iterator[Batch], count: tf.Tensor) -> tf.Tensor:
         def body(done: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return done + 1, sums + replicas.run(learn, next(iterator))
+            return done + 1, sums + learn(*next(iterator))
 
-        _, sums = tf.while_loop(lambda done, _: done < count, body, (tf.constant(0), tf.zeros(len(learner.loss_names))))
-        return sums
+        start = (tf.constant(0), tf.zeros(len(learner.loss_names)))
+        return tf.while_loop(lambda done, _: done < count, body, start)[1]
 
-    return run
+    @tf.function(autograph=False)
+    def run_one(iterator: Iterator[Batch]) -> tf.Tensor:
+        return replicas.run(learn, next(iterator))
+
+    def run_together(iterator: Iterator[Batch], count: tf.Tensor) -> tf.Tensor:
+        return tf.add_n([run_one(iterator) for _ in range(int(count))])
+
+    # TensorFlow's collectives take what they exchange to have the same shape in every iteration of a loop. The rows of
+    # the table have not, so replicas come back to Python after every step.
+    return run if replicas.count == 1 else run_together
 
 
 def _divided(gradient: tf.Tensor, replicas: int) -> tf.Tensor:
