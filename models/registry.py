@@ -15,6 +15,7 @@ from models.backbones.omoe import OMoE
 from models.backbones.ple import PLE
 from models.backbones.shared_bottom import SharedBottom
 from models.backbones.single_dnn import SingleDNN
+from models.backbones.taml import TAML
 from models.balancing import Balancer, FixedWeights
 from models.encoder import Encoder
 from models.features import FeatureLayout
@@ -25,6 +26,7 @@ from models.objectives.entire_space import EntireSpaceLoss
 from models.objectives.joint_loss import JointLoss
 from models.objectives.objective import Objective
 from models.objectives.pico import Pico
+from models.objectives.self_distillation import SelfDistillation
 from models.objectives.task_loss import TaskLoss
 from models.settings import ModelSettings
 from models.steps.plain import PlainStep
@@ -60,6 +62,7 @@ class Recipe:
 
 PICO = ("pico", Pico)
 CALIBRATOR = ("calibrator", Calibrator)
+SELF_DISTILLATION = ("self_distillation", SelfDistillation)
 
 SYSTEMS = {
     "single_dnn": Recipe("Single-DNN: a network and embeddings per task", SingleDNN, shared_embeddings=False),
@@ -77,6 +80,12 @@ SYSTEMS = {
         (CALIBRATOR,),
         task_loss=JointLoss,
         joint_heads=True,
+    ),
+    "taml": Recipe(
+        "TAML: experts of three levels, several learners per task that teach each other",
+        TAML,
+        (SELF_DISTILLATION,),
+        task_loss=EntireSpaceLoss,
     ),
 }
 
