@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from models.backbones.aitm import AITM
+from models.backbones.autoheri import AutoHERI
 from models.backbones.backbone import Backbone
 from models.backbones.cross_stitch import CrossStitch
 from models.backbones.mmoe import MMoE
@@ -29,6 +30,7 @@ from models.objectives.pico import Pico
 from models.objectives.self_distillation import SelfDistillation
 from models.objectives.task_loss import TaskLoss
 from models.settings import ModelSettings
+from models.steps.bilevel import BilevelStep
 from models.steps.plain import PlainStep
 from models.steps.step import Step
 from models.tasks import TaskGraph
@@ -80,6 +82,12 @@ SYSTEMS = {
         (CALIBRATOR,),
         task_loss=JointLoss,
         joint_heads=True,
+    ),
+    "autoheri": Recipe(
+        "AutoHERI: a task's layers read layers of the tasks it is given; which ones is searched for, then fixed",
+        AutoHERI,
+        task_loss=EntireSpaceLoss,
+        steps=(("search", BilevelStep), ("plain", PlainStep)),
     ),
     "taml": Recipe(
         "TAML: experts of three levels, several learners per task that teach each other",
