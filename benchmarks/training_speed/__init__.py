@@ -1,0 +1,1 @@
+"""Training speed beside other libraries on one workload: `python -m benchmarks.training_speed --help`."""
