@@ -199,6 +199,7 @@ def train(
     validation: tf.data.Dataset | None = None,
     log_dir: str | None = None,
     checkpoints: Checkpoints | None = None,
+    watch: Callable[[Position], None] = lambda position: None,
 ) -> list[dict[str, float]]:
     """Trains an initialized system, or goes on with its training.
 
@@ -212,6 +213,7 @@ def train(
       validation: One pass over the validation part.
       log_dir: Where TensorBoard's files go.
       checkpoints: Where to go on from, and to save to; None: from the start, and nothing is saved.
+      watch: Told where training stands: at the start of every pass, and after every compiled call.
 
     Returns:
       Per epoch, the mean of every loss and, with a validation part, its figures (`validation/auc/<output>` ...).
@@ -235,12 +237,14 @@ def train(
     for figures in position.history:
         _write(board, figures)
     while not position.finished:
+        watch(position)
         iterator = iter(passes(position.epoch, position.step))
         while position.step < plan.steps_of(position.epoch):
             count = min(STEPS_PER_CALL, plan.steps_of(position.epoch) - position.step)
             sums = run_steps(iterator, tf.constant(count))
             position.advance(count, dict(zip(learner.loss_names, sums.numpy().tolist(), strict=True)))
             progress.report(position)
+            watch(position)
             if checkpoints:
                 checkpoints.save_if_due()
         figures = {"epoch": position.epoch + 1, **position.mean_losses()}

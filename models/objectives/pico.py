@@ -118,7 +118,7 @@ class Pico(Objective):
         """Returns, per pair, `pico_relevance/<a>/<b>` and `pico_contrast/<a>/<b>`."""
         losses = {}
         for (anchor, positive), relevance in self._relevance.items():
-            equal = tf.cast(tf.equal(labels[self.graph.label(anchor)], labels[self.graph.label(positive)]), tf.float32)
+            equal = self._equal(labels, anchor, positive)
             logits = self._relevance_logits(relevance, forward, anchor, positive)
             cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=equal, logits=logits)
             losses[f"pico_relevance/{anchor}/{positive}"] = Loss(tf.reduce_mean(cross_entropy), self.settings.alpha)
@@ -131,6 +131,19 @@ class Pico(Objective):
             )
             losses[f"pico_contrast/{anchor}/{positive}"] = Loss(tf.reduce_mean(rows), self.settings.beta)
         return losses
+
+    def by_row(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns, per pair, `temperature/<a>/<b>`: tau of every row, [B]."""
+        return {
+            f"temperature/{anchor}/{positive}": self._temperature(
+                self._relevance_logits(relevance, forward, anchor, positive), self._equal(labels, anchor, positive)
+            )
+            for (anchor, positive), relevance in self._relevance.items()
+        }
+
+    def _equal(self, labels: Mapping[str, tf.Tensor], anchor: str, positive: str) -> tf.Tensor:
+        """Returns 1 where both labels of a row are equal (eq. 8), float32 [B]."""
+        return tf.cast(tf.equal(labels[self.graph.label(anchor)], labels[self.graph.label(positive)]), tf.float32)
 
     def _relevance_logits(self, relevance: Relevance, forward: Forward, anchor: str, positive: str) -> tf.Tensor:
         inputs = [forward.states.by_task[task] for task in (anchor, positive)]
