@@ -53,11 +53,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
 
 
 def backbone_of(recipe: str) -> str | None:
-    """Returns the recipe that a recipe adds an objective to; None where it stands for itself.
-
-    >>> backbone_of("mmoe_pico"), backbone_of("mmoe")
-    ('mmoe', None)
-    """
+    """Returns the recipe that a recipe adds an objective to; None where it stands for itself."""
     without = recipe.removesuffix("_pico")
     return without if without != recipe and without in RECIPES else None
 

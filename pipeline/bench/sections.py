@@ -147,11 +147,7 @@ def _auc(system: SystemResult | None, output: str) -> Estimate | None:
 
 
 def plus_minus(estimate: Estimate | None, form: str) -> str:
-    """Writes mean ± standard deviation.
-
-    >>> plus_minus(Estimate(mean=0.5, sd=0.01, seeds=3), ".3f"), plus_minus(None, ".3f")
-    ('0.500 ± 0.010', '-')
-    """
+    """Writes mean ± standard deviation: `0.500 ± 0.010`."""
     if estimate is None:
         return NONE
     spread = "" if estimate.sd is None else f" ± {estimate.sd:{form}}"
@@ -159,11 +155,7 @@ def plus_minus(estimate: Estimate | None, form: str) -> str:
 
 
 def interval(difference: Difference) -> str:
-    """Writes a difference's interval, with a star where 0 is outside.
-
-    >>> interval(Difference(against="mmoe", mean=0.002, low=0.001, high=0.003, seeds=3))
-    '[+0.0010, +0.0030] *'
-    """
+    """Writes a difference's interval, with a star where 0 is outside: `[+0.0010, +0.0030] *`."""
     if difference.low is None or difference.high is None:
         return NONE
     return f"[{difference.low:+.4f}, {difference.high:+.4f}]{' *' if difference.is_clear else ''}"
