@@ -29,9 +29,12 @@ class Position(tf.train.experimental.PythonState):
       loss_sums: Of these steps, each loss by its name.
       finished: Whether nothing is left to train.
       history: Figures of every epoch that is over.
+      stage: Stages that are over.
+      stage_step: Steps done in the stage after these.
+      stage_epoch: The first epoch of that stage, from 0; the one that it began in the middle of counts.
     """
 
-    _SAVED = ("epoch", "step", "loss_sums", "finished", "history")
+    _SAVED = ("epoch", "step", "loss_sums", "finished", "history", "stage", "stage_step", "stage_epoch")
 
     def __init__(self) -> None:
         self.epoch = 0
@@ -39,15 +42,23 @@ class Position(tf.train.experimental.PythonState):
         self.loss_sums: dict[str, float] = {}
         self.finished = False
         self.history: list[dict[str, float]] = []
+        self.stage = 0
+        self.stage_step = 0
+        self.stage_epoch = 0
 
     def advance(self, steps: int, loss_sums: Mapping[str, float]) -> None:
         """Goes on by some steps, whose losses are given summed up."""
         self.step += steps
+        self.stage_step += steps
         self.loss_sums = {name: self.loss_sums.get(name, 0.0) + value for name, value in loss_sums.items()}
 
     def mean_losses(self) -> dict[str, float]:
         """Returns the mean of every loss over the epoch's steps so far."""
         return {name: value / self.step for name, value in self.loss_sums.items()}
+
+    def end_stage(self) -> None:
+        """Goes on to the next stage."""
+        self.stage, self.stage_step, self.stage_epoch = self.stage + 1, 0, self.epoch
 
     def end_epoch(self, figures: Mapping[str, float]) -> None:
         """Goes on to the next epoch."""
@@ -73,10 +84,15 @@ class Checkpoints:
     Args:
       folder: Of this training alone.
       minutes: From one checkpoint to the next.
+      writes: Whether this process writes. Of several that train together one does, and all read the same folder.
+
+    Attributes:
+      folder: As given.
     """
 
-    def __init__(self, folder: str, minutes: float):
-        self._folder = folder
+    def __init__(self, folder: str, minutes: float, writes: bool = True):
+        self.folder = folder
+        self._writes = writes
         self._seconds = 60 * minutes
         self._manager: tf.train.CheckpointManager | None = None
         self._saved = time.monotonic()
@@ -94,14 +110,15 @@ class Checkpoints:
           ValueError: The checkpoint cannot be read, or is not one of this state.
         """
         checkpoint = tf.train.Checkpoint(**state)
-        self._manager = tf.train.CheckpointManager(checkpoint, self._folder, max_to_keep=1)
+        _ = checkpoint.save_counter  # a variable: where several processes train together, all have to make it
+        self._manager = tf.train.CheckpointManager(checkpoint, self.folder, max_to_keep=1)
         newest = self._manager.latest_checkpoint
         if newest is not None:
             try:
                 checkpoint.restore(newest).assert_consumed()
             except (AssertionError, ValueError, tf.errors.OpError) as error:
                 raise ValueError(
-                    f"the checkpoint {newest} cannot be resumed: {error}; remove {self._folder} to train from the start"
+                    f"the checkpoint {newest} cannot be resumed: {error}; remove {self.folder} to train from the start"
                 ) from error
         self._saved = time.monotonic()
         return newest is not None
@@ -115,14 +132,16 @@ class Checkpoints:
         """Saves the state given to `resume`."""
         if self._manager is None:
             raise RuntimeError("nothing to save: `resume` comes first")
+        if not self._writes:
+            return
         path = self._manager.save()
         self._saved = time.monotonic()
         logger.debug("saved %s", path)
 
     def delete(self) -> None:
         """Removes the folder: the training is over and its model is exported."""
-        if tf.io.gfile.exists(self._folder):
-            tf.io.gfile.rmtree(self._folder)
+        if self._writes and tf.io.gfile.exists(self.folder):
+            tf.io.gfile.rmtree(self.folder)
 
 
 def digest(settings: Mapping[str, Any], files: Iterable[str]) -> str:

@@ -92,7 +92,8 @@ class Encoder(keras.layers.Layer):
                 vectors = tf.gather(self._table, features[IDS])
             singles = self._layout.singles
             if singles:
-                parts.append(tf.reshape(vectors[:, :singles], [-1, singles * self._dim * self._tables]))
+                alone = vectors if singles == self._layout.width else vectors[:, :singles]  # slicing costs a copy
+                parts.append(tf.reshape(alone, [-1, singles * self._dim * self._tables]))
             parts += [self._pool(bag.name, bag.pooling, features[IDS], vectors) for bag in self._layout.bags()]
         if self._layout.numbers:
             parts.append(features[NUMBERS])

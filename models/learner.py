@@ -47,6 +47,8 @@ class Learner(tfrs.models.Model):
         self._objectives = list(objectives)
         self._balancer = balancer
         self.steps = tuple(steps)
+        for step in self.steps:
+            step.prepare(network)
         self._embedding_l2 = embedding_l2
         self.loss_names: tuple[str, ...] = ()
 

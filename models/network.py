@@ -1,9 +1,9 @@
-"""The network: encoder, backbone, a tower per task. It is what gets exported, and all that gets exported."""
+"""The network: encoder, backbone, towers of the tasks. It is what gets exported, and all that gets exported."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tensorflow as tf
 import tf_keras as keras
@@ -25,15 +25,19 @@ class Forward:
     Attributes:
       embedded: Concatenated embeddings (of all tasks, where each has its own) and numbers before any layer, [B, D].
       states: The backbone's answer: by task [B, H], and its aux tensors.
-      tower_layers: By task, the output of each hidden layer of its tower, [B, size].
+      tower_layers: By task, the output of each hidden layer of its tower, [B, size]; the mean of its towers', where a
+        task has several learners, as its logit is their mean.
       logits: By task, [B]: log-odds of its label given that the parent's is 1; of a network with joint heads, log-odds
         of its label and its ancestors' together.
+      learner_logits: By task, what its learners say, whose mean is the logit, [B, L]; empty where a task has one
+        learner.
     """
 
     embedded: tf.Tensor
     states: States
     tower_layers: dict[str, list[tf.Tensor]]
     logits: dict[str, tf.Tensor]
+    learner_logits: dict[str, tf.Tensor] = field(default_factory=dict)
 
 
 class Network(keras.Model):
@@ -60,15 +64,23 @@ class Network(keras.Model):
         self._graph = graph
         self._encoder = encoder
         self._backbone = backbone
-        self._towers = {
-            name: MLP(settings.tower_layers, settings.dropout, name=f"{name}_tower") for name in graph.names
+        self._learners = {
+            name: [f"{name}_{index}" for index in range(backbone.learners)] if backbone.learners > 1 else [name]
+            for name in graph.names
         }
-        self._heads = {name: keras.layers.Dense(1, name=f"{name}_logit") for name in graph.names}
+        names = [learner for learners in self._learners.values() for learner in learners]
+        self._towers = {name: MLP(settings.tower_layers, settings.dropout, name=f"{name}_tower") for name in names}
+        self._heads = {name: keras.layers.Dense(1, name=f"{name}_logit") for name in names}
 
     @property
     def encoder(self) -> Encoder:
         """The encoder."""
         return self._encoder
+
+    @property
+    def backbone(self) -> Backbone:
+        """The backbone."""
+        return self._backbone
 
     def forward(
         self, features: Mapping[str, tf.Tensor], training: bool = False, vectors: tf.Tensor | None = None
@@ -83,10 +95,28 @@ class Network(keras.Model):
         embedded, x = self._encoder(features, vectors)
         states = self._backbone(x, training=training)
         tower_layers = {
-            name: tower.hidden(states.by_task[name], training=training) for name, tower in self._towers.items()
+            name: tower.hidden(state, training=training)
+            for (name, tower), state in zip(self._towers.items(), self._tower_inputs(states), strict=True)
         }
-        logits = {name: tf.squeeze(head(tower_layers[name][-1]), axis=1) for name, head in self._heads.items()}
-        return Forward(embedded, states, tower_layers, logits)
+        if states.by_learner is None:
+            logits = {name: tf.squeeze(head(tower_layers[name][-1]), axis=1) for name, head in self._heads.items()}
+            return Forward(embedded, states, tower_layers, logits)
+        learner_logits = {
+            task: tf.concat([self._heads[name](tower_layers[name][-1]) for name in learners], axis=1)
+            for task, learners in self._learners.items()
+        }
+        fused_layers = {
+            task: [tf.add_n(each) / len(each) for each in zip(*(tower_layers[name] for name in learners), strict=True)]
+            for task, learners in self._learners.items()
+        }
+        logits = {task: tf.reduce_mean(each, axis=1) for task, each in learner_logits.items()}
+        return Forward(embedded, states, fused_layers, logits, learner_logits)
+
+    def _tower_inputs(self, states: States) -> list[tf.Tensor]:
+        """Returns what each tower reads, in the order of the towers."""
+        if states.by_learner is None:
+            return [states.by_task[name] for name in self._learners]
+        return [state for name in self._learners for state in states.by_learner[name]]
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """Returns the probability of every output (see `TaskGraph.outputs`), float32 [B]."""
@@ -123,7 +153,8 @@ class Network(keras.Model):
             rates = self._joint_rates(rates)
         for name, rate in rates.items():
             bounded = min(max(rate, 1e-6), 1 - 1e-6)
-            self._heads[name].bias.assign(tf.math.log([bounded / (1 - bounded)]))
+            for learner in self._learners[name]:
+                self._heads[learner].bias.assign(tf.math.log([bounded / (1 - bounded)]))
 
     def _joint_rates(self, rates: Mapping[str, float]) -> dict[str, float]:
         """Turns the rates of `set_base_rates` into rates over all rows."""

@@ -138,4 +138,6 @@ class LazyAdam(keras.optimizers.Adam):
         v += (1 - beta_2) * (values * values - v)
         mean.scatter_update(tf.IndexedSlices(m, rows))
         square.scatter_update(tf.IndexedSlices(v, rows))
-        variable.scatter_sub(tf.IndexedSlices(scale * m / (tf.sqrt(v) + self.epsilon), rows))
+        # Gathered and written back, in kernels that copy rows; the one that subtracts goes element by element.
+        moved = tf.gather(variable, rows) - scale * m / (tf.sqrt(v) + self.epsilon)
+        variable.scatter_update(tf.IndexedSlices(moved, rows))

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from models.backbones.aitm import AITM
+from models.backbones.autoheri import AutoHERI
 from models.backbones.backbone import Backbone
 from models.backbones.cross_stitch import CrossStitch
 from models.backbones.mmoe import MMoE
@@ -15,6 +16,7 @@ from models.backbones.omoe import OMoE
 from models.backbones.ple import PLE
 from models.backbones.shared_bottom import SharedBottom
 from models.backbones.single_dnn import SingleDNN
+from models.backbones.taml import TAML
 from models.balancing import Balancer, FixedWeights
 from models.encoder import Encoder
 from models.features import FeatureLayout
@@ -25,8 +27,10 @@ from models.objectives.entire_space import EntireSpaceLoss
 from models.objectives.joint_loss import JointLoss
 from models.objectives.objective import Objective
 from models.objectives.pico import Pico
+from models.objectives.self_distillation import SelfDistillation
 from models.objectives.task_loss import TaskLoss
 from models.settings import ModelSettings
+from models.steps.bilevel import BilevelStep
 from models.steps.plain import PlainStep
 from models.steps.step import Step
 from models.tasks import TaskGraph
@@ -60,6 +64,7 @@ class Recipe:
 
 PICO = ("pico", Pico)
 CALIBRATOR = ("calibrator", Calibrator)
+SELF_DISTILLATION = ("self_distillation", SelfDistillation)
 
 SYSTEMS = {
     "single_dnn": Recipe("Single-DNN: a network and embeddings per task", SingleDNN, shared_embeddings=False),
@@ -77,6 +82,18 @@ SYSTEMS = {
         (CALIBRATOR,),
         task_loss=JointLoss,
         joint_heads=True,
+    ),
+    "autoheri": Recipe(
+        "AutoHERI: a task's layers read layers of the tasks it is given; which ones is searched for, then fixed",
+        AutoHERI,
+        task_loss=EntireSpaceLoss,
+        steps=(("search", BilevelStep), ("plain", PlainStep)),
+    ),
+    "taml": Recipe(
+        "TAML: experts of three levels, several learners per task that teach each other",
+        TAML,
+        (SELF_DISTILLATION,),
+        task_loss=EntireSpaceLoss,
     ),
 }
 

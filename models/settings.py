@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
+Distribution = Literal["none", "mirrored", "multi_worker"]
 LayerSizes = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
@@ -62,7 +63,13 @@ class TrainingSettings(BaseModel, extra="forbid", frozen=True):
         decide where the weights end.
       early_stopping: Needs a `validation` part in the split.
       shuffle_rows: Size of the shuffle buffer, in rows.
-      xla: Whether the dense part of a step is compiled. Compiling takes some seconds at the start.
+      precision: Of the matrix products in a step. `bfloat16` pays where the processor has instructions for it
+        (AVX512-BF16, AMX); variables, validation and the exported model stay float32.
+      xla: Whether the whole dense part of a step is compiled by XLA. It takes seconds at the start, and pays on some
+        processors only; what pays on all (PICO's contrast) is compiled in any case. Not with `bfloat16`.
+      distribution: `none`: one process, one device; `mirrored`: all GPUs of the machine; `multi_worker`: several
+        processes, those that the environment variable TF_CONFIG names, or without it `workers` on this machine.
+      workers: For `multi_worker` on one machine.
       seed: Of the weights and of the order of the rows.
       checkpoint_minutes: From one checkpoint to the next; one more is made at the end. 0: none at all.
     """
@@ -75,6 +82,15 @@ class TrainingSettings(BaseModel, extra="forbid", frozen=True):
     learning_rate_schedule: Literal["constant", "linear"] = "constant"
     early_stopping: EarlyStopping | None = None
     shuffle_rows: int = Field(default=200_000, ge=1)
-    xla: bool = True
+    precision: Literal["float32", "bfloat16"] = "float32"
+    xla: bool = False
+    distribution: Distribution = "none"
+    workers: int = Field(default=2, ge=1)
     seed: int = 1
     checkpoint_minutes: float = Field(default=5.0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_compiler(self) -> TrainingSettings:
+        if self.xla and self.precision == "bfloat16":
+            raise ValueError("precision 'bfloat16' needs xla: false, since XLA would compute in float32 all the same")
+        return self

@@ -14,8 +14,10 @@ import tensorflow_transform as tft
 import tf_keras as keras
 from pydantic import BaseModel
 
+from models import workers
 from models.checkpoints import Checkpoints, Position, digest, files_below
 from models.dataset import matching_files, read_examples, shuffled_passes
+from models.distribution import Replicas
 from models.export import export
 from models.features import Feature, FeatureLayout
 from models.learner import Learner
@@ -97,10 +99,27 @@ def run_fn(fn_args: Any) -> None:
       fn_args: TFX's FnArgs; `custom_config` holds a `TrainerConfig`.
     """
     config = TrainerConfig.model_validate(fn_args.custom_config)
+    if config.training.distribution == "multi_worker":
+        workers.run(fn_args, config.model_dump(mode="json"), config.training.workers)
+        return
+    strategy = tf.distribute.MirroredStrategy() if config.training.distribution == "mirrored" else None
+    train_and_export(fn_args, config, Replicas(strategy))
+
+
+def train_and_export(fn_args: Any, config: TrainerConfig, replicas: Replicas) -> None:
+    """Trains with some replicas; the chief of them exports.
+
+    Args:
+      fn_args: TFX's FnArgs.
+      config: What to train.
+      replicas: Who computes a step.
+    """
     validation = matching_files(fn_args.eval_files) if config.has_validation else []
     inputs = Inputs(matching_files(fn_args.train_files), validation, fn_args.transform_graph_path)
-    checkpoints = _checkpoints(config, fn_args.model_run_dir, inputs.digest(config))
-    trained = fit(config, inputs, fn_args.model_run_dir, checkpoints)
+    checkpoints = _checkpoints(config, fn_args.model_run_dir, inputs.digest(config), replicas.is_chief)
+    trained = fit(config, inputs, replicas, fn_args.model_run_dir, checkpoints)
+    if not replicas.is_chief:
+        return
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
         file.write(json.dumps(trained.history, indent=2) + "\n")
     export_trained(config, trained, fn_args.serving_model_dir)
@@ -111,6 +130,7 @@ def run_fn(fn_args: Any) -> None:
 def fit(
     config: TrainerConfig,
     inputs: Inputs,
+    replicas: Replicas,
     log_dir: str | None = None,
     checkpoints: Checkpoints | None = None,
     watch: Callable[[Position], None] = lambda position: None,
@@ -120,6 +140,7 @@ def fit(
     Args:
       config: What to build, and how to train it.
       inputs: What to train it on.
+      replicas: Who computes a step.
       log_dir: Where TensorBoard's files go.
       checkpoints: Where to go on from, and to save to; None: from the start, and nothing is saved.
       watch: Told where training stands (see `train`).
@@ -131,16 +152,20 @@ def fit(
     settings = config.training
 
     keras.utils.set_random_seed(settings.seed)
-    learner = build(config.model, graph, layout, tokens)
+    with replicas.scope():
+        learner = build(config.model, graph, layout, tokens)
     files = inputs.train
     passes = shuffled_passes(files, layout, len(graph), settings.batch_size, settings.shuffle_rows, settings.seed)
     validation = None
     if inputs.validation:
         validation = read_examples(inputs.validation, layout, len(graph), VALIDATION_BATCH_SIZE)
     sample = read_examples(files, layout, len(graph), settings.batch_size).take(BATCHES_FOR_BASE_RATES)
-    initialize(learner, graph, sample)
+    with replicas.scope():
+        initialize(learner, graph, sample)
     logger.info("training %s on %d embedding rows", config.model.recipe, layout.first_token_row + tokens)
-    history = train(learner, graph, settings, passes, validation, log_dir, checkpoints, watch)
+    if replicas.count > 1:
+        logger.info("%d replicas", replicas.count)
+    history = train(learner, graph, settings, passes, validation, log_dir, checkpoints, replicas, watch)
     return Trained(learner, graph, layout, transform, history)
 
 
@@ -158,7 +183,7 @@ def export_trained(config: TrainerConfig, trained: Trained, path: str) -> None:
     logger.info("exported the network with %s parameters", f"{network.count_params():,}")
 
 
-def _checkpoints(config: TrainerConfig, model_run_dir: str, name: str) -> Checkpoints | None:
+def _checkpoints(config: TrainerConfig, model_run_dir: str, name: str, writes: bool) -> Checkpoints | None:
     """Returns the place of a training's checkpoints; None where there shall be none.
 
     TFX removes the outputs of a failed attempt and gives the next one new folders, `<component>/<output>/<number>`, so
@@ -168,4 +193,4 @@ def _checkpoints(config: TrainerConfig, model_run_dir: str, name: str) -> Checkp
         return None
     component = os.path.dirname(os.path.dirname(model_run_dir.rstrip("/")))
     root = config.checkpoint_dir or os.path.join(component, "checkpoints")
-    return Checkpoints(os.path.join(root, name), config.training.checkpoint_minutes)
+    return Checkpoints(os.path.join(root, name), config.training.checkpoint_minutes, writes)

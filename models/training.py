@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from sklearn.metrics import log_loss, roc_auc_score
 
+from models import stages
 from models.checkpoints import Checkpoints, Position
+from models.distribution import Replicas
 from models.layers.dropout import generators
 from models.learner import Batch, Learner
 from models.optimizers import LazyAdam
-from models.settings import EarlyStopping, TrainingSettings
+from models.precision import products_in
+from models.settings import TrainingSettings
+from models.stopping import Stopping
 from models.tasks import TaskGraph
-from models.update import compiled_steps
+from models.training_report import Report
+from models.update import RunSteps, compiled_steps
+from models.validation import base_rates, validate
 
 Passes = Callable[[int, int], tf.data.Dataset]
-Predict = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
-
-logger = logging.getLogger("tandem.train")
 
 # Steps run inside one compiled call: few enough to show progress, enough for the calls to cost nothing.
 STEPS_PER_CALL = 20
-SECONDS_BETWEEN_REPORTS = 2.0
 BATCHES_FOR_BASE_RATES = 20
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
@@ -38,144 +37,6 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adagrad": keras.optimizers.Adagrad,
     "sgd": keras.optimizers.SGD,
 }
-
-
-def base_rates(labels: np.ndarray, graph: TaskGraph) -> dict[str, float]:
-    """Returns, by task, the share of positives among the rows it is trained on.
-
-    Args:
-      labels: [n, T], 0 or 1, in the order of the tasks.
-      graph: The tasks.
-    """
-    by_label = {label: labels[:, index].astype(np.float64) for index, label in enumerate(graph.labels)}
-    masks = graph.masks(by_label)
-    rates = {}
-    for task in graph:
-        values, mask = by_label[graph.label(task.name)], masks[task.name]
-        # One pseudo-row of each class: a rate of 0 or 1 in a sample is no certainty.
-        counted = values if mask is None else values[mask > 0]
-        rates[task.name] = float((counted.sum() + 1) / (len(counted) + 2))
-    return rates
-
-
-def validate(predict: Predict, batches: tf.data.Dataset, graph: TaskGraph) -> dict[str, float]:
-    """Judges a network on validation batches.
-
-    Args:
-      predict: Features -> probabilities by output name, [B].
-      batches: Features and labels.
-      graph: The tasks.
-
-    Returns:
-      `auc/<output>` and `log_loss/<output>` over the rows that count for the output; an AUC over one class is nan.
-    """
-    answers: dict[str, list[np.ndarray]] = {output.name: [] for output in graph.outputs()}
-    label_batches = []
-    for features, labels in batches:
-        for name, values in predict(features).items():
-            answers[name].append(values.numpy())
-        label_batches.append(labels.numpy())
-    labels = np.concatenate(label_batches)
-    columns = {label: labels[:, index] for index, label in enumerate(graph.labels)}
-    figures = {}
-    for output in graph.outputs():
-        rows = slice(None) if output.given is None else columns[output.given] > 0
-        truth, scores = columns[output.label][rows], np.concatenate(answers[output.name])[rows]
-        both_classes = len(np.unique(truth)) == 2
-        figures[f"auc/{output.name}"] = float(roc_auc_score(truth, scores)) if both_classes else float("nan")
-        figures[f"log_loss/{output.name}"] = (
-            float(log_loss(truth, scores, labels=[0, 1])) if len(truth) else float("nan")
-        )
-    return figures
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How long training is.
-
-    Attributes:
-      steps_per_pass: Batches of one pass over the training part.
-      steps: Of all passes together; the last one may be cut short.
-    """
-
-    steps_per_pass: int
-    steps: int
-
-    @property
-    def epochs(self) -> int:
-        """The passes, one that is cut short included."""
-        return -(-self.steps // self.steps_per_pass)
-
-    def steps_of(self, epoch: int) -> int:
-        """Returns the steps of an epoch (counted from 0)."""
-        return min(self.steps_per_pass, self.steps - epoch * self.steps_per_pass)
-
-
-class _Progress:
-    """Logs where training is: epoch, step, speed, time left, losses."""
-
-    def __init__(self, plan: _Plan, batch_size: int):
-        self._plan = plan
-        self._batch_size = batch_size
-        self._reported = time.monotonic()
-        self._clock: tuple[float, int] | None = None  # when the first compiled call was over, and after how many steps
-
-    def report(self, position: Position) -> None:
-        """Tells of the steps done; not more often than every other second."""
-        now = time.monotonic()
-        epoch, step, steps = position.epoch, position.step, self._plan.steps_of(position.epoch)
-        done = epoch * self._plan.steps_per_pass + step
-        if self._clock is None:  # the first call compiles, which says nothing about the speed
-            self._clock = now, done
-        if now - self._reported < SECONDS_BETWEEN_REPORTS and step < steps:
-            return
-        self._reported = now
-        since, before = self._clock
-        speed = ""
-        if done > before:
-            seconds_per_step = (now - since) / (done - before)
-            left = seconds_per_step * (self._plan.steps - done)
-            speed = f", {self._batch_size / seconds_per_step:,.0f} examples/s, {left:.0f} s left"
-        parts = ", ".join(f"{name} {value:.4f}" for name, value in position.mean_losses().items())
-        logger.info("epoch %d/%d, step %d/%d%s: %s", epoch + 1, self._plan.epochs, step, steps, speed, parts)
-
-
-class _Stopping:
-    """Keeps the best weights, and says when there have been no better ones for too long.
-
-    Attributes:
-      best_weights: The best so far; the first ones before any validation. With the history they are all the state.
-    """
-
-    def __init__(self, settings: EarlyStopping, graph: TaskGraph, network: keras.Model):
-        self._settings = settings
-        self._network = network
-        tasks = [settings.task] if settings.task else graph.names
-        self._weights = {f"validation/log_loss/{graph.own_output(t).name}": graph[t].loss_weight for t in tasks}
-        self.best_weights = [tf.Variable(weight, trainable=False) for weight in network.weights]
-
-    def should_stop(self, history: Sequence[Mapping[str, float]]) -> bool:
-        """Takes the figures of all epochs so far; to be called after each of them."""
-        best = self._best_epoch(history)
-        if best == len(history) - 1:
-            for kept, weight in zip(self.best_weights, self._network.weights, strict=True):
-                kept.assign(weight)
-        return len(history) - 1 - best > self._settings.patience
-
-    def restore(self, history: Sequence[Mapping[str, float]]) -> None:
-        """Puts the best weights back."""
-        if self._best_epoch(history) >= 0:
-            for kept, weight in zip(self.best_weights, self._network.weights, strict=True):
-                weight.assign(kept)
-
-    def _best_epoch(self, history: Sequence[Mapping[str, float]]) -> int:
-        """Returns the first epoch with the least loss, from 0; -1 if no loss is a number."""
-        best, least = -1, float("inf")
-        for epoch, figures in enumerate(history):
-            loss = sum(weight * figures[name] for name, weight in self._weights.items())
-            if loss < least:
-                best, least = epoch, loss
-        return best
 
 
 def initialize(learner: Learner, graph: TaskGraph, sample: Iterable[Batch]) -> None:
@@ -199,6 +60,7 @@ def train(
     validation: tf.data.Dataset | None = None,
     log_dir: str | None = None,
     checkpoints: Checkpoints | None = None,
+    replicas: Replicas | None = None,
     watch: Callable[[Position], None] = lambda position: None,
 ) -> list[dict[str, float]]:
     """Trains an initialized system, or goes on with its training.
@@ -213,55 +75,96 @@ def train(
       validation: One pass over the validation part.
       log_dir: Where TensorBoard's files go.
       checkpoints: Where to go on from, and to save to; None: from the start, and nothing is saved.
+      replicas: Who computes a step, of whose scope the learner's variables are; None: this process alone.
       watch: Told where training stands: at the start of every pass, and after every compiled call.
 
     Returns:
       Per epoch, the mean of every loss and, with a validation part, its figures (`validation/auc/<output>` ...).
 
     Raises:
-      ValueError: The checkpoint cannot be resumed.
+      ValueError: The checkpoint cannot be resumed, or the stages' shares do not sum up to 1.
     """
-    steps = int(passes(0, 0).cardinality())
-    plan = _Plan(steps, min(settings.epochs * steps, settings.max_steps or sys.maxsize))
-    # Keras' own compiling would start anew for every number of distinct rows in a batch.
-    learner.compile(OPTIMIZERS[settings.optimizer](_learning_rate(settings, plan.steps), jit_compile=False))
-    learner.optimizer.build(learner.trainable_variables)  # a checkpoint fills what is there
-    stopping = _Stopping(settings.early_stopping, graph, learner.network) if settings.early_stopping else None
-    position = Position()
-    if checkpoints and checkpoints.resume(_state(learner, position, stopping)):
-        _tell_of_resuming(position, plan)
-    run_steps = compiled_steps(learner, learner.steps[0], learner.optimizer, settings.batch_size, settings.xla)
-    predict = tf.function(lambda features: learner.network(features, training=False), autograph=False)
-    progress = _Progress(plan, settings.batch_size)
-    board = tf.summary.create_file_writer(log_dir) if log_dir else tf.summary.create_noop_writer()
-    for figures in position.history:
-        _write(board, figures)
-    while not position.finished:
-        watch(position)
-        iterator = iter(passes(position.epoch, position.step))
-        while position.step < plan.steps_of(position.epoch):
-            count = min(STEPS_PER_CALL, plan.steps_of(position.epoch) - position.step)
-            sums = run_steps(iterator, tf.constant(count))
-            position.advance(count, dict(zip(learner.loss_names, sums.numpy().tolist(), strict=True)))
-            progress.report(position)
+    replicas = replicas or Replicas(None)
+    plan = stages.plan(int(passes(0, 0).cardinality()), settings.epochs, settings.max_steps, learner.steps)
+    with replicas.scope(), contextlib.ExitStack() as stack:
+        # Keras' own compiling would start anew for every number of distinct rows in a batch.
+        learner.compile(OPTIMIZERS[settings.optimizer](_learning_rate(settings, plan.steps), jit_compile=False))
+        learner.optimizer.build(learner.trainable_variables)  # a checkpoint fills what is there
+        stopping = None
+        if settings.early_stopping:
+            folder = checkpoints.folder if checkpoints else stack.enter_context(tempfile.TemporaryDirectory())
+            stopping = Stopping(settings.early_stopping, graph, learner.network.weights, folder, replicas.is_chief)
+        report = Report(plan, settings.batch_size, log_dir if replicas.is_chief else None)
+        stack.callback(report.close)
+        position = Position()
+        if checkpoints and checkpoints.resume(_state(learner, position)):
+            report.resumed(position)
+        predict = tf.function(lambda features: learner.network(features, training=False), autograph=False)
+        run_steps = _Stages(learner, settings, replicas, report)
+        _skip_empty_stages(learner, plan, position)
+        while not position.finished:
             watch(position)
-            if checkpoints:
-                checkpoints.save_if_due()
-        figures = {"epoch": position.epoch + 1, **position.mean_losses()}
-        if validation is not None:
-            figures |= {f"validation/{name}": value for name, value in validate(predict, validation, graph).items()}
-            aucs = ", ".join(f"{o.name} {figures[f'validation/auc/{o.name}']:.4f}" for o in graph.outputs())
-            logger.info("epoch %d, validation AUC: %s", position.epoch + 1, aucs)
-        position.end_epoch(figures)
-        _write(board, figures)
-        enough = stopping is not None and stopping.should_stop(position.history)
-        position.finished = enough or position.epoch == plan.epochs
-        if checkpoints and position.finished:
-            checkpoints.save()
-    if stopping:
-        stopping.restore(position.history)
-    board.close()
+            iterator = replicas.iterator(passes(position.epoch, position.step))
+            while position.step < plan.steps_per_pass and not position.finished:
+                left = plan.stages[position.stage] - position.stage_step
+                count = min(STEPS_PER_CALL, plan.steps_per_pass - position.step, left)
+                with products_in(settings.precision):
+                    sums = run_steps.of(position.stage)(iterator, tf.constant(count))
+                position.advance(count, dict(zip(learner.loss_names, sums.numpy().tolist(), strict=True)))
+                report.steps_done(position)
+                watch(position)
+                if position.stage_step == plan.stages[position.stage]:
+                    _end_stage(learner, plan, position)
+                if checkpoints:
+                    checkpoints.save_if_due()
+            figures = {"epoch": position.epoch + 1, **position.mean_losses()}
+            if validation is not None:
+                figures |= {f"validation/{name}": value for name, value in validate(predict, validation, graph).items()}
+            position.end_epoch(figures)
+            report.epoch_done(figures)
+            if stopping and stopping.should_stop(position.history, position.stage_epoch) and not position.finished:
+                if position.stage < len(plan.stages) - 1:
+                    stopping.restore(position.history, position.stage_epoch)  # the next stage goes on from the best
+                _end_stage(learner, plan, position)
+            if checkpoints and position.finished:
+                checkpoints.save()
+        if stopping:
+            stopping.restore(position.history, position.stage_epoch)
     return position.history
+
+
+class _Stages:
+    """Makes the compiled function of the present stage; one at a time is kept."""
+
+    def __init__(self, learner: Learner, settings: TrainingSettings, replicas: Replicas, report: Report):
+        self._arguments = (learner, settings, replicas)
+        self._report = report
+        self._made: tuple[int, RunSteps] | None = None
+
+    def of(self, stage: int) -> RunSteps:
+        """Returns the function of a stage."""
+        learner, settings, replicas = self._arguments
+        if self._made is None or self._made[0] != stage:
+            step = learner.steps[stage]
+            self._report.stage_begins(stage, len(learner.steps), type(step).__name__)
+            steps = compiled_steps(learner, step, learner.optimizer, settings.batch_size, settings.xla, replicas)
+            self._made = stage, steps
+        return self._made[1]
+
+
+def _end_stage(learner: Learner, plan: stages.Plan, position: Position) -> None:
+    """Ends the present stage, and those after it that have no steps."""
+    learner.steps[position.stage].finish(learner)
+    if position.stage == len(plan.stages) - 1:
+        position.finished = True
+        return
+    position.end_stage()
+    _skip_empty_stages(learner, plan, position)
+
+
+def _skip_empty_stages(learner: Learner, plan: stages.Plan, position: Position) -> None:
+    if not position.finished and not plan.stages[position.stage]:
+        _end_stage(learner, plan, position)
 
 
 def _learning_rate(settings: TrainingSettings, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
@@ -271,7 +174,7 @@ def _learning_rate(settings: TrainingSettings, steps: int) -> float | keras.opti
     return settings.learning_rate
 
 
-def _state(learner: Learner, position: Position, stopping: _Stopping | None) -> dict[str, Any]:
+def _state(learner: Learner, position: Position) -> dict[str, Any]:
     """Returns all that the rest of training depends on, besides the settings and the rows.
 
     Plain lists, in the order in which the same code makes them: TensorFlow cannot save every object that an objective
@@ -282,20 +185,4 @@ def _state(learner: Learner, position: Position, stopping: _Stopping | None) -> 
         "slots": list(learner.optimizer.variables),
         "random_numbers": generators(learner),
         "position": position,
-        "best_weights": stopping.best_weights if stopping else [],
     }
-
-
-def _tell_of_resuming(position: Position, plan: _Plan) -> None:
-    if position.finished:
-        logger.info("training was finished before, after epoch %d", position.epoch)
-    else:
-        steps = plan.steps_of(position.epoch)
-        logger.info("resuming at epoch %d, step %s of %s", position.epoch + 1, f"{position.step:,}", f"{steps:,}")
-
-
-def _write(board: tf.summary.SummaryWriter, figures: Mapping[str, float]) -> None:
-    """Writes an epoch's figures for TensorBoard."""
-    with board.as_default(step=int(figures["epoch"])):
-        for name, value in figures.items():
-            tf.summary.scalar(name, value)

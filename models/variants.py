@@ -45,10 +45,20 @@ PICO = {
     "last_layer": _pico("h is the towers' last layer: figure 3", tower_layer=-1),
 }
 
+# Figure 3 of the paper.
+TAML = {
+    "no_distillation": Variant(
+        "the learners do not teach each other", {"objectives": {"self_distillation": {"weight": 0.0}}}
+    ),
+    "one_learner": Variant("one learner per task", {"backbone": {"learners": 1}}),
+    "no_learner_experts": Variant("experts of all tasks and of each task only", {"backbone": {"learner_experts": 0}}),
+}
+
 VARIANTS: dict[str, dict[str, Variant]] = {
     "shared_bottom_pico": PICO,
     "mmoe_pico": PICO,
     "ple_pico": PICO,
+    "taml": TAML,
 }
 
 

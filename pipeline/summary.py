@@ -140,7 +140,7 @@ def show_systems(
       console: None: standard output.
     """
     console = console or _console()
-    console.print(_listed({name: recipe.summary for name, recipe in sorted(recipes.items())}))
+    _list({name: recipe.summary for name, recipe in sorted(recipes.items())}, console)
     together: dict[int, list[str]] = {}  # the recipes that share their ablations
     for name, of_recipe in variants.items():
         together.setdefault(id(of_recipe), []).append(name)
@@ -148,16 +148,16 @@ def show_systems(
         console.print(
             f"\nablations of {', '.join(names)}, for `tandem bench --systems NAME/ABLATION`:\n", highlight=False
         )
-        console.print(_listed({name: variant.summary for name, variant in variants[names[0]].items()}))
+        _list({name: variant.summary for name, variant in variants[names[0]].items()}, console)
     console.print("\nfor `tandem bench` only:\n", highlight=False)
-    console.print(_listed(comparisons))
+    _list(comparisons, console)
 
 
-def _listed(summaries: Mapping[str, str]) -> Table:
-    table = Table.grid(padding=(0, 3))
+def _list(summaries: Mapping[str, str], console: Console) -> None:
+    """Prints names and what they are, a line each, however long."""
+    width = max(map(len, summaries))
     for name, text in summaries.items():
-        table.add_row(f"[bold]{name}[/]", escape(text))
-    return table
+        console.print(f"[bold]{name:{width}}[/]   {escape(text)}", soft_wrap=True, highlight=False)
 
 
 def _verdict(result: RunResult) -> str:

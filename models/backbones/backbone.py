@@ -16,12 +16,16 @@ class States(NamedTuple):
     """What a backbone gives.
 
     Attributes:
-      by_task: By task name, the input of the task's tower, [B, H].
+      by_task: By task name, the input of the task's tower, [B, H]; of a task with several learners, the mean of what
+        they read, for objectives that want one state per task.
       aux: Tensors for reports and objectives (gate weights, say), by name.
+      by_learner: By task name, the input of every learner's tower, [B, H] each; None where a task has one
+        learner.
     """
 
     by_task: dict[str, tf.Tensor]
     aux: dict[str, tf.Tensor]
+    by_learner: dict[str, list[tf.Tensor]] | None = None
 
 
 class Backbone(keras.layers.Layer, abc.ABC):
@@ -29,7 +33,14 @@ class Backbone(keras.layers.Layer, abc.ABC):
 
     A subclass names its settings in a nested class `Settings` and builds its layers in `__init__`. Of the tasks it uses
     the names and which one is given which; it knows neither the features nor the labels, and has no losses.
+
+    Attributes:
+      tasks: Names of the tasks, parents first.
+      settings: As given.
+      learners: How many towers a task has, each with a state of its own (`States.by_learner` where there are several).
     """
+
+    learners = 1
 
     class Settings(BaseModel, extra="forbid", frozen=True):
         """No settings."""

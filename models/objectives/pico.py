@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Literal
 
@@ -11,8 +12,9 @@ from pydantic import BaseModel, Field, model_validator
 
 from models.layers.mlp import MLP
 from models.network import Forward
-from models.objectives.contrastive import alignment, info_nce
+from models.objectives.contrastive import LARGEST_SAFE_LOGIT, alignment, info_nce
 from models.objectives.objective import Loss, Objective
+from models.precision import Precision, of_products
 from models.settings import LayerSizes
 from models.tasks import TaskGraph
 
@@ -97,6 +99,11 @@ class Pico(Objective):
         }
         # Keras does not look for layers behind keys that are tuples.
         self._relevance_layers = list(self._relevance.values())
+        # XLA makes one pass of what is done to every element of the [B, B] matrix; there it pays on every processor.
+        self._compiled = {
+            pair: tf.function(functools.partial(self._losses_of_pair, relevance), autograph=False, jit_compile=True)
+            for pair, relevance in self._relevance.items()
+        }
 
     @classmethod
     def check(cls, graph: TaskGraph, settings: Pico.Settings, tower_layers: int) -> None:
@@ -117,44 +124,59 @@ class Pico(Objective):
     def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
         """Returns, per pair, `pico_relevance/<a>/<b>` and `pico_contrast/<a>/<b>`."""
         losses = {}
-        for (anchor, positive), relevance in self._relevance.items():
-            equal = self._equal(labels, anchor, positive)
-            logits = self._relevance_logits(relevance, forward, anchor, positive)
-            cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=equal, logits=logits)
-            losses[f"pico_relevance/{anchor}/{positive}"] = Loss(tf.reduce_mean(cross_entropy), self.settings.alpha)
-
-            contrast = info_nce if self.settings.negatives else alignment
-            rows = contrast(
-                self._representation(forward, anchor),
-                self._representation(forward, positive),
-                self._temperature(logits, equal),
-            )
-            losses[f"pico_contrast/{anchor}/{positive}"] = Loss(tf.reduce_mean(rows), self.settings.beta)
+        for pair, relevance in self._relevance.items():
+            states = [forward.states.by_task[task] for task in pair]
+            hidden = [forward.tower_layers[task][self.settings.tower_layer] for task in pair]
+            pair_labels = [labels[self.graph.label(task)] for task in pair]
+            if not relevance.built:
+                relevance(*states)  # makes its variables, which a compiled function may not
+            of_relevance, of_contrast = self._compiled[pair](states, hidden, pair_labels, of_products())
+            name = "/".join(pair)
+            losses[f"pico_relevance/{name}"] = Loss(of_relevance, self.settings.alpha)
+            losses[f"pico_contrast/{name}"] = Loss(of_contrast, self.settings.beta)
         return losses
 
     def by_row(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Returns, per pair, `temperature/<a>/<b>`: tau of every row, [B]."""
-        return {
-            f"temperature/{anchor}/{positive}": self._temperature(
-                self._relevance_logits(relevance, forward, anchor, positive), self._equal(labels, anchor, positive)
-            )
-            for (anchor, positive), relevance in self._relevance.items()
-        }
+        told = {}
+        for pair, relevance in self._relevance.items():
+            logits = relevance(*(forward.states.by_task[task] for task in pair))
+            equal = tf.cast(tf.equal(*(labels[self.graph.label(task)] for task in pair)), logits.dtype)
+            told[f"temperature/{'/'.join(pair)}"] = self._temperature(logits, equal)
+        return told
 
-    def _equal(self, labels: Mapping[str, tf.Tensor], anchor: str, positive: str) -> tf.Tensor:
-        """Returns 1 where both labels of a row are equal (eq. 8), float32 [B]."""
-        return tf.cast(tf.equal(labels[self.graph.label(anchor)], labels[self.graph.label(positive)]), tf.float32)
-
-    def _relevance_logits(self, relevance: Relevance, forward: Forward, anchor: str, positive: str) -> tf.Tensor:
-        inputs = [forward.states.by_task[task] for task in (anchor, positive)]
+    def _losses_of_pair(
+        self,
+        relevance: Relevance,
+        states: list[tf.Tensor],
+        hidden: list[tf.Tensor],
+        labels: list[tf.Tensor],
+        precision: Precision,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the relevance loss and the contrastive loss of a pair, from the two tasks' [B, H], [B, H], [B]."""
         if not self.settings.relevance_trains_backbone:
-            inputs = [tf.stop_gradient(x) for x in inputs]
-        return relevance(*inputs)
+            states = [tf.stop_gradient(x) for x in states]
+        logits = relevance(*states)
+        equal = tf.cast(tf.equal(*labels), logits.dtype)
+        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=equal, logits=logits)
+        if self.settings.normalize:
+            # The epsilon keeps the gradient finite where all units of a row are off.
+            hidden = [tf.nn.l2_normalize(h, axis=1, epsilon=1e-6) for h in hidden]
+        anchors, positives = hidden
+        rows = self._contrast(anchors, positives, self._temperature(logits, equal), precision)
+        return tf.reduce_mean(cross_entropy), tf.reduce_mean(rows)
 
-    def _representation(self, forward: Forward, task: str) -> tf.Tensor:
-        hidden = forward.tower_layers[task][self.settings.tower_layer]  # [B, H]
-        # The epsilon keeps the gradient finite where all units of a row are off.
-        return tf.nn.l2_normalize(hidden, axis=1, epsilon=1e-6) if self.settings.normalize else hidden
+    def _contrast(
+        self, anchors: tf.Tensor, positives: tf.Tensor, temperature: tf.Tensor, precision: Precision
+    ) -> tf.Tensor:
+        """Returns the contrastive loss of every row, [B]."""
+        settings = self.settings
+        if not settings.negatives:
+            return alignment(anchors, positives, temperature)
+        lowest = settings.fixed_temperature if settings.temperature == "fixed" else settings.temperature_low
+        # A product of two vectors of length 1 is 1 at most.
+        bounded = settings.normalize and 1 / lowest <= LARGEST_SAFE_LOGIT
+        return info_nce(anchors, positives, temperature, 1 / lowest if bounded else None, precision)
 
     def _temperature(self, relevance_logits: tf.Tensor, equal: tf.Tensor) -> tf.Tensor:
         """Returns tau of every row, [B]; no gradient passes."""

@@ -13,6 +13,7 @@ from models.tasks import TaskGraph
 
 if TYPE_CHECKING:
     from models.learner import Learner
+    from models.network import Network
 
 
 class Gradients(NamedTuple):
@@ -53,6 +54,13 @@ class Step(abc.ABC):
         self.graph = graph
         self.settings = settings
 
+    def prepare(self, network: Network) -> None:  # noqa: B027 (most steps need nothing)
+        """Makes the variables that the step itself needs; called once, when the system is put together.
+
+        A step that makes any is a Keras layer besides, so that they are among the learner's: trained, saved in
+        checkpoints, and not exported.
+        """
+
     def trained(self, learner: Learner) -> Sequence[tf.Variable]:
         """Returns the variables, the table aside, whose gradients the step gives; all of them by default."""
         return learner.dense_variables
@@ -64,11 +72,11 @@ class Step(abc.ABC):
         """Computes the gradients of one batch.
 
         Args:
-          learner: The system, in whose variables nothing may have changed when this returns.
+          learner: The system; nothing that is trained may have changed when this returns.
           features: `ids` int [B, W] and `numbers` float [B, n].
           vectors: The embeddings of the ids, [B, W, E]; None where there is no table.
           labels: [B, T], 0 or 1, in the order of the tasks.
         """
 
-    def finish(self, learner: Learner) -> None:
+    def finish(self, learner: Learner) -> None:  # noqa: B027 (most have nothing to do)
         """Does what is to be done when the stage is over."""

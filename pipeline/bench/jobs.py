@@ -72,7 +72,8 @@ def _job(config: Config, files: Files, run: Run, folder: Path, inputs: str) -> J
     # What is no network does not depend on the model's settings.
     model = settings_of(run.system, run.variant, config.model) if is_network else ModelSettings()
     settings: dict[str, Any] = trainer_settings(config) | {"model": model.model_dump(mode="json")}
-    settings["training"] = settings["training"] | {"seed": run.seed}
+    # One process, one device: runs of one benchmark have to be comparable in speed, too.
+    settings["training"] = settings["training"] | {"seed": run.seed, "distribution": "none"}
     learned_from = TrainerConfig.model_validate(settings).learned_from()
     name = digest({"inputs": inputs, "learned_from": learned_from, "package": _package(run.system)}, [])
     place = folder / run.system / (run.variant or AS_IT_IS)

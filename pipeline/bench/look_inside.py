@@ -38,7 +38,9 @@ def look_inside(learner: Learner, graph: TaskGraph, layout: FeatureLayout, files
         for name, values in by_row(features, labels).items():
             kind, _, about = name.partition("/")
             if kind in ("gate", "gate_groups"):
-                sums[name] = sums.get(name, 0.0) + values.numpy().astype(np.float64).sum(axis=0).reshape(-1)
+                total = values.numpy().astype(np.float64).sum(axis=0)
+                # Several gates of a task, [learners, experts]: their mean.
+                sums[name] = sums.get(name, 0.0) + (total.mean(axis=0) if total.ndim > 1 else total)
             elif kind == "temperature":
                 temperatures[about].append(values.numpy())
     matrix = np.concatenate(label_parts)

@@ -14,13 +14,14 @@ class Stands(Protocol):
 
     epoch: int
     step: int
+    stage: int
 
 
 class Stopwatch:
     """Is told where training stands, at the start of every pass and after every compiled call (see `train`).
 
-    The first call compiles, and is left out; so is everything between the last call of a pass and the start of the
-    next, where the network is validated.
+    The first call of every stage compiles, and is left out; so is everything between the last call of a pass and the
+    start of the next, where the network is validated.
 
     Args:
       batch_size: Rows of a step. The last step of a pass, which may have fewer, counts in full.
@@ -39,7 +40,7 @@ class Stopwatch:
         self._created = wall()
         self._last: tuple[int, int, float, float] | None = None
         self._from_start = False
-        self._compiled = False
+        self._compiled: set[int] = set()
         self._steps, self._seconds, self._cpu_seconds = 0, 0.0, 0.0
 
     def __call__(self, position: Stands) -> None:
@@ -47,11 +48,11 @@ class Stopwatch:
         now = (position.epoch, position.step, self._wall(), self._cpu())
         self._from_start |= self._last is None and now[:2] == (0, 0)
         if self._last and self._last[0] == now[0] and now[1] > self._last[1]:
-            if self._compiled:
+            if position.stage in self._compiled:
                 self._steps += now[1] - self._last[1]
                 self._seconds += now[2] - self._last[2]
                 self._cpu_seconds += now[3] - self._last[3]
-            self._compiled = True
+            self._compiled.add(position.stage)
         self._last = now
 
     def speed(self) -> Speed:

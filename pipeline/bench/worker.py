@@ -48,6 +48,7 @@ def _network(job: Job) -> Report:
     import tensorflow as tf
 
     from models.checkpoints import Checkpoints
+    from models.distribution import Replicas
     from models.trainer import Inputs, TrainerConfig, export_trained, fit
     from pipeline.bench.look_inside import look_inside
     from pipeline.bench.scoring import evaluate, latency_ms
@@ -59,7 +60,7 @@ def _network(job: Job) -> Report:
     minutes = config.training.checkpoint_minutes
     checkpoints = Checkpoints(os.fspath(job.checkpoint_dir), minutes) if minutes else None
     stopwatch = Stopwatch(config.training.batch_size)
-    trained = fit(config, inputs, checkpoints=checkpoints, watch=stopwatch)
+    trained = fit(config, inputs, Replicas(None), checkpoints=checkpoints, watch=stopwatch)
     speed = stopwatch.speed()
 
     job.scratch.mkdir(parents=True, exist_ok=True)

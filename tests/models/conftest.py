@@ -2,6 +2,7 @@
 
 import functools
 import os
+import types
 import warnings
 
 import numpy as np
@@ -112,3 +113,68 @@ def transform_output(layout, tmp_path_factory):
             transform | tft_beam.WriteTransformFn(os.fspath(folder / "out"))
         metadata_io.write_metadata(metadata, os.fspath(folder / "out" / "metadata"))
         return tft.TFTransformOutput(os.fspath(folder / "out"))
+
+
+def write_examples(path, features, labels):
+    """Writes what tf.Transform would have written."""
+    import tensorflow as tf
+
+    def integers(values):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    with tf.io.TFRecordWriter(os.fspath(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+        for row in range(len(labels)):
+            feature = {
+                "ids": integers(features["ids"][row].numpy()),
+                "numbers": tf.train.Feature(float_list=tf.train.FloatList(value=features["numbers"][row].numpy())),
+                "labels": integers(labels[row].numpy()),
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+
+
+@pytest.fixture(scope="session")
+def files(batch_of, graph, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("examples")
+    for part in range(3):
+        write_examples(folder / f"part-{part}.gz", *batch_of(graph, 50, seed=part))
+    return folder
+
+
+@pytest.fixture
+def run_trainer(files, layout, graph, transform_output, tmp_path):
+    """Runs the training function as an attempt of a number; returns the folder in which its outputs lie."""
+    from models.dataset import read_examples
+    from models.trainer import run_fn
+    from models.vocabulary import read_vocabulary
+
+    # The files' ids were drawn for 40 tokens; the transform graph knows fewer.
+    tokens = len(read_vocabulary(transform_output))
+    for part in range(3):
+        dataset = read_examples([os.fspath(files / f"part-{part}.gz")], layout, 2, batch_size=50)
+        features, labels = next(iter(dataset))
+        features = {**features, "ids": features["ids"] % (layout.first_token_row + tokens)}
+        write_examples(tmp_path / f"part-{part}.gz", features, labels)
+
+    def run(attempt, code_version="abc", recipe="shared_bottom_pico", train_on=None, train_files=None, **training):
+        tasks = [task.model_copy(update={"train_on": train_on}) if train_on else task for task in graph]
+        settings = {
+            "features": [feature.model_dump(mode="json") for feature in layout.features],
+            "tasks": [task.model_dump(mode="json") for task in tasks],
+            "model": {"recipe": recipe, "tower_layers": [8, 4]},
+            "training": {"batch_size": 32, "epochs": 2, **training},
+            "code_version": code_version,
+            "has_validation": True,
+        }
+        run_fn(
+            types.SimpleNamespace(
+                custom_config=settings,
+                transform_graph_path=transform_output._transform_output_dir,
+                train_files=train_files or [os.fspath(tmp_path / "part-[01].gz")],
+                eval_files=[os.fspath(tmp_path / "part-2.gz")],
+                model_run_dir=os.fspath(tmp_path / "Trainer" / "model_run" / str(attempt)),
+                serving_model_dir=os.fspath(tmp_path / "Trainer" / "model" / str(attempt)),
+            )
+        )
+        return tmp_path / "Trainer"
+
+    return run

@@ -55,7 +55,7 @@ def run(batch_of, graph, layout):
         checkpoints = Checkpoints(os.fspath(folder), EVERY_CALL) if folder else None
         validation = rows.batch(64)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training._Progress, "report", lambda self, position: watched())
+            patch.setattr(training.Report, "steps_done", lambda self, position: watched())
             history = training.train(learner, graph, settings, passes, validation, checkpoints=checkpoints)
         return learner, history
 

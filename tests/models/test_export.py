@@ -58,7 +58,7 @@ def exported(layout, graph, transform_output, tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize("recipe", ["mmoe_pico", "shared_bottom"])
+@pytest.mark.parametrize("recipe", ["mmoe_pico", "shared_bottom", "taml", "autoheri"])
 def test_a_process_with_nothing_but_tensorflow_gets_the_networks_answers(exported, recipe, layout, transform_output):
     learner, path = exported(recipe)
     lines = "\n".join(request.hex() for request in requests())
@@ -84,8 +84,9 @@ def test_a_process_with_nothing_but_tensorflow_gets_the_networks_answers(exporte
         np.testing.assert_allclose(answer["answers"][name], values, rtol=1e-5)
 
 
-def test_the_variables_stored_are_exactly_the_networks(exported):
-    learner, path = exported("mmoe_pico")
+@pytest.mark.parametrize("recipe", ["mmoe_pico", "autoheri"])
+def test_the_variables_stored_are_exactly_the_networks(exported, recipe):
+    learner, path = exported(recipe)
     stored = [
         tuple(shape)
         for name, shape in tf.train.list_variables(os.path.join(path, "variables", "variables"))

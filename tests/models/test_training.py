@@ -1,7 +1,6 @@
 import json
 import logging
 import os
-import types
 
 import numpy as np
 import pytest
@@ -11,33 +10,8 @@ import tf_keras as keras
 from models.dataset import matching_files, read_examples, shuffled_passes
 from models.registry import build
 from models.settings import EarlyStopping, ModelSettings, TrainingSettings
-from models.trainer import run_fn
-from models.training import base_rates, initialize, train, validate
-from models.vocabulary import read_vocabulary
-
-
-def write_examples(path, features, labels):
-    """Writes what tf.Transform would have written."""
-
-    def integers(values):
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-
-    with tf.io.TFRecordWriter(os.fspath(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-        for row in range(len(labels)):
-            feature = {
-                "ids": integers(features["ids"][row].numpy()),
-                "numbers": tf.train.Feature(float_list=tf.train.FloatList(value=features["numbers"][row].numpy())),
-                "labels": integers(labels[row].numpy()),
-            }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
-
-
-@pytest.fixture(scope="module")
-def files(batch_of, graph, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("examples")
-    for part in range(3):
-        write_examples(folder / f"part-{part}.gz", *batch_of(graph, 50, seed=part))
-    return folder
+from models.training import initialize, train
+from models.validation import base_rates, validate
 
 
 @pytest.fixture
@@ -154,41 +128,6 @@ def test_who_watches_is_told_of_the_start_of_every_pass_and_of_every_call(batch_
         watch=lambda position: told.append((position.epoch, position.step)),
     )
     assert told == [(0, 0), (0, 2), (0, 3), (1, 0), (1, 2), (1, 3)]
-
-
-@pytest.fixture
-def run_trainer(files, layout, graph, transform_output, tmp_path):
-    """Runs the training function as an attempt of a number; returns the folder in which its outputs lie."""
-    # The files' ids were drawn for 40 tokens; the transform graph knows fewer.
-    tokens = len(read_vocabulary(transform_output))
-    for part in range(3):
-        dataset = read_examples([os.fspath(files / f"part-{part}.gz")], layout, 2, batch_size=50)
-        features, labels = next(iter(dataset))
-        features = {**features, "ids": features["ids"] % (layout.first_token_row + tokens)}
-        write_examples(tmp_path / f"part-{part}.gz", features, labels)
-
-    def run(attempt, code_version="abc", **training):
-        settings = {
-            "features": [feature.model_dump(mode="json") for feature in layout.features],
-            "tasks": [task.model_dump(mode="json") for task in graph],
-            "model": {"recipe": "shared_bottom_pico", "tower_layers": [8, 4]},
-            "training": {"batch_size": 32, "epochs": 2, **training},
-            "code_version": code_version,
-            "has_validation": True,
-        }
-        run_fn(
-            types.SimpleNamespace(
-                custom_config=settings,
-                transform_graph_path=transform_output._transform_output_dir,
-                train_files=[os.fspath(tmp_path / "part-[01].gz")],
-                eval_files=[os.fspath(tmp_path / "part-2.gz")],
-                model_run_dir=os.fspath(tmp_path / "Trainer" / "model_run" / str(attempt)),
-                serving_model_dir=os.fspath(tmp_path / "Trainer" / "model" / str(attempt)),
-            )
-        )
-        return tmp_path / "Trainer"
-
-    return run
 
 
 def test_run_fn_trains_and_exports(run_trainer):

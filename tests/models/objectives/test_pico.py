@@ -69,7 +69,7 @@ def test_the_temperature_passes_no_gradient(tensors):
     own = objective.trainable_variables
     gradients = tape.gradient(contrast, [*own, tensors["x0"], tensors["h0"], tensors["h1"]])
     assert len(own) == 6
-    assert gradients[: len(own) + 1] == [None] * (len(own) + 1)
+    assert all(gradient is None or not np.any(gradient) for gradient in gradients[: len(own) + 1])
     assert all(float(tf.norm(gradient)) > 0 for gradient in gradients[len(own) + 1 :])
 
 
@@ -79,7 +79,7 @@ def test_the_relevance_loss_reaches_the_backbone_only_when_asked(tensors, trains
     with tf.GradientTape() as tape:
         loss = objective.losses_of(forward_of(tensors), LABELS)["pico_relevance/click/buy"].value
     gradient = tape.gradient(loss, tensors["x0"])
-    assert (gradient is not None) == trains
+    assert (gradient is not None and np.any(gradient)) == trains
 
 
 @pytest.mark.parametrize("layer", [1, -1])

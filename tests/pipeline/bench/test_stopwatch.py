@@ -19,10 +19,10 @@ def told():
     wall, cpu = Clock(), Clock()
     stopwatch = Stopwatch(batch_size=10, wall=wall, cpu=cpu)
 
-    def tell(epoch, step, after):
+    def tell(epoch, step, after, stage=0):
         wall.now += after
         cpu.now += 2 * after
-        stopwatch(SimpleNamespace(epoch=epoch, step=step))
+        stopwatch(SimpleNamespace(epoch=epoch, step=step, stage=stage))
 
     tell.stopwatch = stopwatch
     return tell
@@ -37,6 +37,15 @@ def test_compiling_and_validation_do_not_count(told):
     told(1, 4, after=3)
     speed = told.stopwatch.speed()
     assert (speed.examples, speed.seconds, speed.cpu_seconds, speed.whole_seconds) == (60, 6.0, 12.0, 101.0)
+
+
+def test_every_stage_compiles_once(told):
+    told(0, 0, after=0)
+    told(0, 2, after=60)
+    told(0, 4, after=1)
+    told(0, 6, after=60, stage=1)
+    told(0, 9, after=2, stage=1)
+    assert (told.stopwatch.speed().examples, told.stopwatch.speed().seconds) == (50, 3.0)
 
 
 def test_training_that_went_on_from_a_checkpoint_has_no_whole_time(told):
