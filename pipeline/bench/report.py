@@ -41,6 +41,7 @@ class Speed(BaseModel, extra="forbid", frozen=True):
 
     Attributes:
       examples: Trained on while the time was taken: all but those of the first call of every stage, which compiles.
+        0: too few steps for their time to say anything.
       seconds: Which that took, validation not counted.
       cpu_seconds: Of all threads, in the same time.
       whole_seconds: Of the whole training: building, compiling, validation; None: it went on from a checkpoint.

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from pipeline.bench.report import Speed
 
+LEAST_STEPS = 20
+"""The time of fewer steps says nothing."""
+
 
 class Stands(Protocol):
     """Where training stands: `models.checkpoints.Position`."""
@@ -27,6 +30,7 @@ class Stopwatch:
       batch_size: Rows of a step. The last step of a pass, which may have fewer, counts in full.
       wall: A clock, seconds.
       cpu: A clock of the process's own time, all threads, seconds.
+      least_steps: With fewer steps timed, no time is told.
     """
 
     def __init__(
@@ -34,9 +38,11 @@ class Stopwatch:
         batch_size: int,
         wall: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.process_time,
+        least_steps: int = LEAST_STEPS,
     ):
         self._batch_size = batch_size
         self._wall, self._cpu = wall, cpu
+        self._least_steps = least_steps
         self._created = wall()
         self._last: tuple[int, int, float, float] | None = None
         self._from_start = False
@@ -57,9 +63,12 @@ class Stopwatch:
 
     def speed(self) -> Speed:
         """Returns what was measured; the whole time ends now."""
+        whole = self._wall() - self._created if self._from_start else None
+        if self._steps < self._least_steps:
+            return Speed(examples=0, seconds=0.0, cpu_seconds=0.0, whole_seconds=whole)
         return Speed(
             examples=self._steps * self._batch_size,
             seconds=self._seconds,
             cpu_seconds=self._cpu_seconds,
-            whole_seconds=self._wall() - self._created if self._from_start else None,
+            whole_seconds=whole,
         )

@@ -17,7 +17,7 @@ class Clock:
 def told():
     """Tells a stopwatch where training stands, after some seconds; the processor is busy twice as long."""
     wall, cpu = Clock(), Clock()
-    stopwatch = Stopwatch(batch_size=10, wall=wall, cpu=cpu)
+    stopwatch = Stopwatch(batch_size=10, wall=wall, cpu=cpu, least_steps=2)
 
     def tell(epoch, step, after, stage=0):
         wall.now += after
@@ -56,7 +56,11 @@ def test_training_that_went_on_from_a_checkpoint_has_no_whole_time(told):
     assert (speed.examples, speed.seconds, speed.whole_seconds) == (20, 1.0, None)
 
 
-def test_training_of_one_call_has_no_speed(told):
+def test_too_few_steps_have_no_speed(told):
     told(0, 0, after=1)
     told(0, 3, after=1)
     assert told.stopwatch.speed().examples == 0
+    told(0, 4, after=1)
+    assert (told.stopwatch.speed().examples, told.stopwatch.speed().seconds) == (0, 0.0)
+    told(0, 5, after=1)
+    assert (told.stopwatch.speed().examples, told.stopwatch.speed().seconds) == (20, 2.0)

@@ -37,7 +37,7 @@ def bench(tmp_path_factory):
         data=str(folder / "logs"),
         output=str(folder / "out"),
         overrides=[
-            "training.batch_size=64",
+            "training.batch_size=32",
             "training.epochs=1",
             "model.tower_layers=[8, 4]",
             "logs.max_bad_share=0.2",
@@ -107,7 +107,7 @@ def test_the_digest_knows_what_a_run_depends_on(bench):
             config.file,
             data=config.data_dir,
             output=config.output,
-            overrides=["training.batch_size=64", "training.epochs=1", "model.tower_layers=[8, 4]", *overrides],
+            overrides=["training.batch_size=32", "training.epochs=1", "model.tower_layers=[8, 4]", *overrides],
         )
 
     same = {digest(), digest(config=changed("training.checkpoint_minutes=1")), digest(config=changed("push={}"))}
