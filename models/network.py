@@ -82,6 +82,12 @@ class Network(keras.Model):
         """The backbone."""
         return self._backbone
 
+    @property
+    def upper_variables(self) -> list[tf.Variable]:
+        """The trained variables of what stands above the shared layers: of towers, heads, and some backbones' tops."""
+        parts = [*self._towers.values(), *self._heads.values()]
+        return [*self._backbone.upper_variables, *(v for part in parts for v in part.trainable_variables)]
+
     def forward(
         self, features: Mapping[str, tf.Tensor], training: bool = False, vectors: tf.Tensor | None = None
     ) -> Forward:

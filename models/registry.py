@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +12,14 @@ from models.backbones.aitm import AITM
 from models.backbones.autoheri import AutoHERI
 from models.backbones.backbone import Backbone
 from models.backbones.cross_stitch import CrossStitch
+from models.backbones.man import MAN
 from models.backbones.mmoe import MMoE
 from models.backbones.omoe import OMoE
 from models.backbones.ple import PLE
 from models.backbones.shared_bottom import SharedBottom
 from models.backbones.single_dnn import SingleDNN
 from models.backbones.taml import TAML
-from models.balancing import Balancer, FixedWeights
+from models.balancing import Balancer, FixedWeights, UncertaintyWeights
 from models.encoder import Encoder
 from models.features import FeatureLayout
 from models.learner import Learner
@@ -31,6 +33,8 @@ from models.objectives.self_distillation import SelfDistillation
 from models.objectives.task_loss import TaskLoss
 from models.settings import ModelSettings
 from models.steps.bilevel import BilevelStep
+from models.steps.fine_tune import FineTuneStep
+from models.steps.meta import MetaStep
 from models.steps.plain import PlainStep
 from models.steps.step import Step
 from models.tasks import TaskGraph
@@ -95,6 +99,12 @@ SYSTEMS = {
         (SELF_DISTILLATION,),
         task_loss=EntireSpaceLoss,
     ),
+    "man": Recipe(
+        "MAN: shared and task experts, attention between tasks; meta-learned, then fine-tuned above",
+        MAN,
+        balancer=UncertaintyWeights,
+        steps=(("meta", MetaStep), ("fine_tune", FineTuneStep)),
+    ),
 }
 
 
@@ -119,11 +129,15 @@ def check(settings: ModelSettings, graph: TaskGraph) -> None:
     for name, objective in recipe.objectives:
         given = _settings(objective, settings.objectives.get(name, {}), f"model.objectives.{name}")
         objective.check(graph, given, len(settings.tower_layers))
-    unknown = set(settings.objectives) - {name for name, _ in recipe.objectives}
-    if unknown:
+    _settings(recipe.balancer, settings.balancer, "model.balancer")
+    _refuse_unknown("objectives", settings.objectives, settings.recipe, recipe.objectives)
+    _refuse_unknown("steps", settings.steps, settings.recipe, recipe.steps)
+    if not any(
+        step.trains_embeddings and getattr(step.settings, "share", None) != 0 for step in _steps(settings, graph)
+    ):
         raise ValueError(
-            f"model.objectives: recipe '{settings.recipe}' has {[name for name, _ in recipe.objectives]}, "
-            f"got settings for {sorted(unknown)}"
+            f"model.steps: got {settings.steps}, with which no stage trains the embeddings and the layers above them; "
+            f"the stages of recipe '{settings.recipe}' are {[name for name, _ in recipe.steps]}"
         )
 
 
@@ -150,16 +164,28 @@ def build(settings: ModelSettings, graph: TaskGraph, layout: FeatureLayout, toke
         objectives.append(objective(graph, given))
     network = Network(graph, encoder, backbone, settings, recipe.joint_heads)
     balancer = recipe.balancer(graph, _settings(recipe.balancer, settings.balancer, "model.balancer"))
-    steps = [
-        step(graph, _settings(step, settings.steps.get(name, {}), f"model.steps.{name}")) for name, step in recipe.steps
-    ]
-    return Learner(network, graph, objectives, balancer, steps, settings.embedding_l2)
+    return Learner(network, graph, objectives, balancer, _steps(settings, graph), settings.embedding_l2)
 
 
 def _recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ValueError(f"model.recipe: got '{name}', there are {sorted(RECIPES)}")
     return RECIPES[name]
+
+
+def _steps(settings: ModelSettings, graph: TaskGraph) -> list[Step]:
+    """Makes the stages of training."""
+    return [
+        step(graph, _settings(step, settings.steps.get(name, {}), f"model.steps.{name}"))
+        for name, step in _recipe(settings.recipe).steps
+    ]
+
+
+def _refuse_unknown(kind: str, given: Collection[str], recipe: str, known: Sequence[tuple[str, Any]]) -> None:
+    """Refuses settings for what the recipe does not have."""
+    names = [name for name, _ in known]
+    if unknown := sorted(set(given) - set(names)):
+        raise ValueError(f"model.{kind}: recipe '{recipe}' has {names}, got settings for {unknown}")
 
 
 def _settings(owner: Any, given: dict[str, Any], place: str) -> BaseModel:

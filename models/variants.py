@@ -54,11 +54,21 @@ TAML = {
     "no_learner_experts": Variant("experts of all tasks and of each task only", {"backbone": {"learner_experts": 0}}),
 }
 
+# Table 2 of the paper.
+_NO_META = {"steps": {"meta": {"share": 0.0}, "fine_tune": {"part": "all"}}}
+_NO_ATTENTION = {"backbone": {"attention": False}}
+MAN = {
+    "no_meta": Variant("usual training instead of meta-learning: table 2, without meta", _NO_META),
+    "no_attention": Variant("tasks do not attend to each other: table 2, without att", _NO_ATTENTION),
+    "no_meta_no_attention": Variant("neither", {**_NO_META, **_NO_ATTENTION}),
+}
+
 VARIANTS: dict[str, dict[str, Variant]] = {
     "shared_bottom_pico": PICO,
     "mmoe_pico": PICO,
     "ple_pico": PICO,
     "taml": TAML,
+    "man": MAN,
 }
 
 

@@ -135,7 +135,9 @@ def test_every_setting_of_a_recipe_is_described_with_its_default():
     owners = {(f"Backbone {recipe.backbone.__name__}", recipe.backbone) for recipe in RECIPES.values()}
     for recipe in RECIPES.values():
         owners |= {(f"Objective {objective.__name__}", objective) for _, objective in recipe.objectives}
-        owners |= {(f"Step {step.__name__}", step) for _, step in recipe.steps if own_fields(step.Settings)}
+        owners |= {(f"Stage {step.__name__}", step) for _, step in recipe.steps if step.Settings.model_fields}
+        if recipe.balancer.Settings.model_fields:
+            owners.add((f"Balancer {recipe.balancer.__name__}", recipe.balancer))
     for heading, owner in sorted(owners, key=lambda each: each[0]):
         check_table(owner.Settings, heading)
 

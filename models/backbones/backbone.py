@@ -50,6 +50,11 @@ class Backbone(keras.layers.Layer, abc.ABC):
         self.tasks = graph.names
         self.settings = settings
 
+    @property
+    def upper_variables(self) -> list[tf.Variable]:
+        """What of the backbone belongs to the network's upper part (see `Network.upper_variables`): nothing."""
+        return []
+
     @abc.abstractmethod
     def call(self, x: tf.Tensor, training: bool = False) -> States:
         """Maps [B, D] to the tasks' states.

@@ -2,86 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import tensorflow as tf
-import tf_keras as keras
 from pydantic import BaseModel, Field, model_validator
 
 from models.backbones.backbone import Backbone, States
-from models.layers.experts import Experts, mix
+from models.layers.extraction import Extraction
 from models.settings import LayerSizes
 from models.tasks import TaskGraph
-
-
-def all_experts_gates(gates: tf.Tensor, shared_experts: int) -> tf.Tensor:
-    """Spreads the tasks' gates over the experts of all tasks, so that one product mixes for every task.
-
-    Args:
-      gates: [B, T, S + K]: weights of the S shared experts, then of the task's own K.
-      shared_experts: S.
-
-    Returns:
-      [B, T, S + T * K]: weights of the shared experts, then of every task's own; 0 for the experts of other tasks.
-    """
-    tasks, own_experts = gates.shape[1], gates.shape[2] - shared_experts
-    if not own_experts:
-        return gates
-    own = gates[:, :, None, shared_experts:] * tf.eye(tasks, dtype=gates.dtype)[None, :, :, None]  # [B, T, T, K]
-    return tf.concat([gates[:, :, :shared_experts], tf.reshape(own, [-1, tasks, tasks * own_experts])], axis=2)
-
-
-class Extraction(keras.layers.Layer):
-    """One level: customized gate control (section 4.1) and, below another level, the gate of the shared part (4.2).
-
-    The experts stand in the order: shared, then those of the first task, of the second, and so on.
-
-    Args:
-      tasks: Number of tasks, T.
-      settings: Number and sizes of the experts.
-      first: Whether it is the lowest level, where every part reads the same, so that one product serves all.
-      last: Whether it is the highest one, above which no shared part is needed.
-    """
-
-    def __init__(self, tasks: int, settings: PLE.Settings, first: bool, last: bool, name: str | None = None):
-        super().__init__(name=name)
-        self._tasks = tasks
-        self._shared, own = settings.shared_experts, settings.task_experts
-        self._seen_by_task = self._shared + own
-        every = self._shared + tasks * own
-        counts = [self._shared, *([own] * tasks)]
-        # One layer per part (shared, first task, ...), or a single one that reads for all.
-        self._experts = [
-            Experts(count, settings.expert_layers, name=f"experts_{part}") if count else None
-            for part, count in enumerate([every] if first else counts)
-        ]
-        self._gates = [
-            keras.layers.Dense(size, name=f"gates_{part}")
-            for part, size in enumerate([tasks * self._seen_by_task] if first else [self._seen_by_task] * tasks)
-        ]
-        self._shared_gate = None
-        if self._shared and not last:
-            self._shared_gate = keras.layers.Dense(every, activation="softmax", name="shared_gate")
-
-    def call(self, shared: tf.Tensor, of_tasks: Sequence[tf.Tensor]) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Extracts one level.
-
-        Args:
-          shared: What the shared part reads, [B, H].
-          of_tasks: What each task's part reads, [B, H]; none in the first level, where all read `shared`.
-
-        Returns:
-          The mixed experts of each task, [B, H], and of the shared part if another level follows; the tasks' gates,
-          [B, T, S + K].
-        """
-        parts = zip(self._experts, (shared, *of_tasks), strict=True)
-        experts = tf.concat([layer(x) for layer, x in parts if layer is not None], axis=1)  # [B, S + T * K, H]
-        scores = [layer(x) for layer, x in zip(self._gates, of_tasks or (shared,), strict=True)]
-        gates = tf.nn.softmax(tf.reshape(tf.concat(scores, axis=1), [-1, self._tasks, self._seen_by_task]))
-        spread = all_experts_gates(gates, self._shared)
-        if self._shared_gate is not None:
-            spread = tf.concat([spread, self._shared_gate(shared)[:, None]], axis=1)
-        return tf.unstack(mix(experts, spread), axis=1), gates
 
 
 class PLE(Backbone):
@@ -118,7 +45,15 @@ class PLE(Backbone):
     def __init__(self, graph: TaskGraph, settings: PLE.Settings):
         super().__init__(graph, settings)
         self._levels = [
-            Extraction(len(graph), settings, first=level == 0, last=level == settings.levels - 1, name=f"level_{level}")
+            Extraction(
+                len(graph),
+                settings.shared_experts,
+                settings.task_experts,
+                settings.expert_layers,
+                first=level == 0,
+                last=level == settings.levels - 1,
+                name=f"level_{level}",
+            )
             for level in range(settings.levels)
         ]
 

@@ -79,7 +79,8 @@ ALI_CCP = (
     ),
     PublishedTable(
         "MAN (2023)",
-        "Table 2, ablations; the titles of its columns are swapped there (compare its Table 1)",
+        "Table 2, ablations; the titles of its columns are swapped there (compare its Table 1); the last row is called "
+        "without meta-att there, and is said to have no embeddings",
         ("root", "conditional"),
         {
             "man": (0.6225, 0.6599),

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from models.backbones.mmoe import MMoE
-from models.backbones.ple import PLE, all_experts_gates
+from models.backbones.ple import PLE
 from models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph([Task(name="a"), Task(name="b", given="a")])
@@ -106,12 +106,6 @@ def test_every_weight_of_any_depth_reaches_the_states(levels, shared_experts, ta
 def test_with_one_shared_expert_all_tasks_read_the_same():
     states = ple(levels=3, shared_experts=1, task_experts=0)(tf.constant(X)).by_task
     np.testing.assert_allclose(states["a"], states["b"], rtol=1e-6)
-
-
-def test_gates_spread_over_all_experts():
-    gates = tf.constant([[[0.1, 0.2, 0.7], [0.3, 0.4, 0.3]]])  # Two shared experts and one of each task.
-    np.testing.assert_allclose(all_experts_gates(gates, 2), [[[0.1, 0.2, 0.7, 0], [0.3, 0.4, 0, 0.3]]], rtol=1e-6)
-    np.testing.assert_allclose(all_experts_gates(gates, 1), [[[0.1, 0.2, 0.7, 0, 0], [0.3, 0, 0, 0.4, 0.3]]], rtol=1e-6)
 
 
 def test_a_task_needs_an_expert():

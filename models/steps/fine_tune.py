@@ -1,0 +1,49 @@
+"""Fine-tuning: the usual step, for the upper part of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import tensorflow as tf
+from pydantic import BaseModel
+
+from models.steps.plain import PlainStep
+from models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from models.learner import Learner
+
+
+class FineTuneStep(PlainStep):
+    """The gradient of the sum of all losses, by what stands above the shared layers.
+
+    MAN's second stage goes on with the "high-level information" of the model that the first stage has found. That is
+    taken to be what `Network.upper_variables` names: towers, heads, and the attention that fuses the tasks. Embeddings
+    and experts stay what they are. What only training has goes on to learn as well: the losses' weights, since the
+    losses go on to change, and networks of objectives, which read what the attention gives.
+
+    MAN without meta-training, an ablation of the paper (table 2), is this stage alone, for all parts:
+    `model.steps: {meta: {share: 0}, fine_tune: {part: all}}`.
+    """
+
+    class Settings(BaseModel, extra="forbid", frozen=True):
+        """What is trained.
+
+        Attributes:
+          part: `upper`, or `all`: everything, embeddings included, as the usual step does.
+        """
+
+        part: Literal["upper", "all"] = "upper"
+
+    def __init__(self, graph: TaskGraph, settings: FineTuneStep.Settings):
+        super().__init__(graph, settings)
+        self.trains_embeddings = settings.part == "all"
+
+    def trained(self, learner: Learner) -> Sequence[tf.Variable]:
+        """Returns all variables but those of the network's lower part; or all, as the settings say."""
+        if self.settings.part == "all":
+            return learner.dense_variables
+        upper = {variable.ref() for variable in learner.network.upper_variables}
+        fixed = {variable.ref() for variable in learner.network.trainable_variables} - upper
+        return [variable for variable in learner.dense_variables if variable.ref() not in fixed]
