@@ -73,9 +73,7 @@ class Learner(tfrs.models.Model):
         Returns:
           By name, the loss and its factor.
         """
-        features, label_matrix = batch
-        columns = tf.unstack(tf.cast(label_matrix, tf.float32), num=len(self._graph), axis=1)
-        labels = dict(zip(self._graph.labels, columns, strict=True))
+        features, labels = batch[0], self._labels(batch[1])
         forward = self.network.forward(features, training=training, vectors=vectors)
         losses: dict[str, Loss] = {}
         for objective in self._objectives:
@@ -85,6 +83,27 @@ class Learner(tfrs.models.Model):
             losses["embedding_l2"] = Loss(tf.reduce_mean(tf.reduce_sum(embeddings**2, axis=1)), self._embedding_l2)
         self.loss_names = tuple(losses)
         return losses
+
+    def by_row(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Returns what reports show of every row of a batch.
+
+        Args:
+          batch: As in `losses_of`.
+
+        Returns:
+          By name, [B, ...]: what the backbone keeps (`gate/<task>`, say) and what the objectives tell.
+        """
+        features, labels = batch[0], self._labels(batch[1])
+        forward = self.network.forward(features, training=False)
+        told = dict(forward.states.aux)
+        for objective in self._objectives:
+            told |= objective.by_row(forward, labels)
+        return told
+
+    def _labels(self, matrix: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Maps [B, T] to float32 [B] by label."""
+        columns = tf.unstack(tf.cast(matrix, tf.float32), num=len(self._graph), axis=1)
+        return dict(zip(self._graph.labels, columns, strict=True))
 
     def total(self, losses: Mapping[str, Loss]) -> tf.Tensor:
         """Returns the sum to minimize."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -13,11 +15,12 @@ import tf_keras as keras
 from pydantic import BaseModel
 
 from models import workers
-from models.checkpoints import Checkpoints, digest, files_below
+from models.checkpoints import Checkpoints, Position, digest, files_below
 from models.dataset import matching_files, read_examples, shuffled_passes
 from models.distribution import Replicas
 from models.export import export
 from models.features import Feature, FeatureLayout
+from models.learner import Learner
 from models.registry import build
 from models.settings import ModelSettings, TrainingSettings
 from models.tasks import Task, TaskGraph
@@ -49,6 +52,45 @@ class TrainerConfig(BaseModel, extra="forbid", frozen=True):
     has_validation: bool = False
     checkpoint_dir: str | None = None
 
+    def learned_from(self) -> dict[str, Any]:
+        """Returns the settings that the weights depend on: not where and how often checkpoints are made."""
+        return self.model_dump(mode="json", exclude={"training": {"checkpoint_minutes"}, "checkpoint_dir": True})
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files that a training reads.
+
+    Attributes:
+      train: Transformed examples to learn from.
+      validation: Transformed examples to stop by; may be none.
+      transform_graph: The folder of the transform graph.
+    """
+
+    train: list[str]
+    validation: list[str]
+    transform_graph: str
+
+    def digest(self, config: TrainerConfig) -> str:
+        """Names the training of these files by a configuration: the same name, the same weights."""
+        files = [*self.train, *self.validation, *files_below(self.transform_graph)]
+        return digest(config.learned_from(), files)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained system, and what its export needs.
+
+    Attributes:
+      history: Figures of every epoch.
+    """
+
+    learner: Learner
+    graph: TaskGraph
+    layout: FeatureLayout
+    transform: tft.TFTransformOutput
+    history: list[dict[str, float]]
+
 
 def run_fn(fn_args: Any) -> None:
     """Trains and exports.
@@ -72,49 +114,73 @@ def train_and_export(fn_args: Any, config: TrainerConfig, replicas: Replicas) ->
       config: What to train.
       replicas: Who computes a step.
     """
+    validation = matching_files(fn_args.eval_files) if config.has_validation else []
+    inputs = Inputs(matching_files(fn_args.train_files), validation, fn_args.transform_graph_path)
+    checkpoints = _checkpoints(config, fn_args.model_run_dir, inputs.digest(config), replicas.is_chief)
+    trained = fit(config, inputs, replicas, fn_args.model_run_dir, checkpoints)
+    if not replicas.is_chief:
+        return
+    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
+        file.write(json.dumps(trained.history, indent=2) + "\n")
+    export_trained(config, trained, fn_args.serving_model_dir)
+    if checkpoints:
+        checkpoints.delete()
+
+
+def fit(
+    config: TrainerConfig,
+    inputs: Inputs,
+    replicas: Replicas,
+    log_dir: str | None = None,
+    checkpoints: Checkpoints | None = None,
+    watch: Callable[[Position], None] = lambda position: None,
+) -> Trained:
+    """Builds a system and trains it.
+
+    Args:
+      config: What to build, and how to train it.
+      inputs: What to train it on.
+      replicas: Who computes a step.
+      log_dir: Where TensorBoard's files go.
+      checkpoints: Where to go on from, and to save to; None: from the start, and nothing is saved.
+      watch: Told where training stands (see `train`).
+    """
     graph = TaskGraph(config.tasks)
     layout = FeatureLayout(config.features)
-    transform = tft.TFTransformOutput(fn_args.transform_graph_path)
+    transform = tft.TFTransformOutput(inputs.transform_graph)
     tokens = len(read_vocabulary(transform)) if layout.vocabularies else 0
     settings = config.training
 
     keras.utils.set_random_seed(settings.seed)
     with replicas.scope():
         learner = build(config.model, graph, layout, tokens)
-    files = matching_files(fn_args.train_files)
+    files = inputs.train
     passes = shuffled_passes(files, layout, len(graph), settings.batch_size, settings.shuffle_rows, settings.seed)
     validation = None
-    validation_files = matching_files(fn_args.eval_files) if config.has_validation else []
-    if validation_files:
-        validation = read_examples(validation_files, layout, len(graph), VALIDATION_BATCH_SIZE)
+    if inputs.validation:
+        validation = read_examples(inputs.validation, layout, len(graph), VALIDATION_BATCH_SIZE)
     sample = read_examples(files, layout, len(graph), settings.batch_size).take(BATCHES_FOR_BASE_RATES)
     with replicas.scope():
         initialize(learner, graph, sample)
     logger.info("training %s on %d embedding rows", config.model.recipe, layout.first_token_row + tokens)
     if replicas.count > 1:
         logger.info("%d replicas", replicas.count)
-    # No weight depends on where and how often checkpoints are made.
-    learned_from = config.model_dump(mode="json", exclude={"training": {"checkpoint_minutes"}, "checkpoint_dir": True})
-    inputs = [*files, *validation_files, *files_below(fn_args.transform_graph_path)]
-    checkpoints = _checkpoints(config, fn_args.model_run_dir, digest(learned_from, inputs), replicas.is_chief)
-    log_dir = fn_args.model_run_dir
-    history = train(learner, graph, settings, passes, validation, log_dir, checkpoints, replicas)
-    if not replicas.is_chief:
-        return
+    history = train(learner, graph, settings, passes, validation, log_dir, checkpoints, replicas, watch)
+    return Trained(learner, graph, layout, transform, history)
 
-    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
-        file.write(json.dumps(history, indent=2) + "\n")
-    export(
-        learner.network,
-        graph,
-        layout,
-        transform,
-        fn_args.serving_model_dir,
-        {"code_version": config.code_version, "config": learned_from},
-    )
-    logger.info("exported the network with %s parameters", f"{learner.network.count_params():,}")
-    if checkpoints:
-        checkpoints.delete()
+
+def export_trained(config: TrainerConfig, trained: Trained, path: str) -> None:
+    """Writes the SavedModel of a trained system's network.
+
+    Args:
+      config: What it was trained with.
+      trained: The system.
+      path: A folder that does not exist yet, or is empty.
+    """
+    network = trained.learner.network
+    description = {"code_version": config.code_version, "config": config.learned_from()}
+    export(network, trained.graph, trained.layout, trained.transform, path, description)
+    logger.info("exported the network with %s parameters", f"{network.count_params():,}")
 
 
 def _checkpoints(config: TrainerConfig, model_run_dir: str, name: str, writes: bool) -> Checkpoints | None:

@@ -61,6 +61,7 @@ def train(
     log_dir: str | None = None,
     checkpoints: Checkpoints | None = None,
     replicas: Replicas | None = None,
+    watch: Callable[[Position], None] = lambda position: None,
 ) -> list[dict[str, float]]:
     """Trains an initialized system, or goes on with its training.
 
@@ -75,6 +76,7 @@ def train(
       log_dir: Where TensorBoard's files go.
       checkpoints: Where to go on from, and to save to; None: from the start, and nothing is saved.
       replicas: Who computes a step, of whose scope the learner's variables are; None: this process alone.
+      watch: Told where training stands: at the start of every pass, and after every compiled call.
 
     Returns:
       Per epoch, the mean of every loss and, with a validation part, its figures (`validation/auc/<output>` ...).
@@ -101,6 +103,7 @@ def train(
         run_steps = _Stages(learner, settings, replicas, report)
         _skip_empty_stages(learner, plan, position)
         while not position.finished:
+            watch(position)
             iterator = replicas.iterator(passes(position.epoch, position.step))
             while position.step < plan.steps_per_pass and not position.finished:
                 left = plan.stages[position.stage] - position.stage_step
@@ -109,6 +112,7 @@ def train(
                     sums = run_steps.of(position.stage)(iterator, tf.constant(count))
                 position.advance(count, dict(zip(learner.loss_names, sums.numpy().tolist(), strict=True)))
                 report.steps_done(position)
+                watch(position)
                 if position.stage_step == plan.stages[position.stage]:
                     _end_stage(learner, plan, position)
                 if checkpoints:

@@ -13,6 +13,8 @@ from pipeline import environment
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
+_OUTPUT = "folder of artifacts, metadata and logs (default: runs/NAME)"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
@@ -66,11 +68,22 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from models import registry
+    from models import registry, variants
     from pipeline import summary
+    from pipeline.bench import plan
 
-    summary.show_recipes(registry.RECIPES)
+    summary.show_systems(registry.RECIPES, variants.VARIANTS, plan.COMPARISONS)
     return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from pipeline import config
+    from pipeline.bench import benchmark, terminal
+
+    loaded = config.load(options.config, options.data, options.set, options.output)
+    outcome = benchmark.run(loaded, options.systems, options.seeds)
+    terminal.show(outcome)
+    return EXIT_FAILED if outcome.table.failed else 0
 
 
 def _compile(options: argparse.Namespace) -> int:
@@ -92,7 +105,19 @@ def _parser() -> argparse.ArgumentParser:
 
     run = _command(commands, "run", _run, "run the pipeline of a configuration; what is finished already is reused")
     _add_config(run)
-    run.add_argument("--output", metavar="DIR", help="folder of artifacts, metadata and logs (default: runs/NAME)")
+    run.add_argument("--output", metavar="DIR", help=_OUTPUT)
+
+    bench = _command(commands, "bench", _bench, "train systems on the same examples, several seeds each, and compare")
+    _add_config(bench)
+    bench.add_argument("--output", metavar="DIR", help=_OUTPUT)
+    bench.add_argument(
+        "--systems",
+        nargs="+",
+        metavar="NAME",
+        help="as `tandem models` lists them; an ablation is NAME/ABLATION, and '*' stands for anything but '/' "
+        "(default: all recipes)",
+    )
+    bench.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each system (default: %(default)s)")
 
     doctor = _command(commands, "doctor", _doctor, "check the machine, the environment and a configuration")
     _add_config(doctor, nargs="?", overrides=False)
@@ -102,7 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--impressions", type=int, default=200_000, metavar="N", help="how many (default: %(default)s)")
     sample.add_argument("--seed", type=int, default=7, metavar="N", help="of the random numbers (default: %(default)s)")
 
-    _command(commands, "models", _models, "list the recipes that `model: {recipe: ...}` takes")
+    _command(
+        commands, "models", _models, "list the recipes that `model: {recipe: ...}` takes, and what `bench` compares"
+    )
 
     package = _command(commands, "compile", _compile, "write the pipeline as a package for Kubeflow Pipelines v2")
     _add_config(package)

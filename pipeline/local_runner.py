@@ -15,8 +15,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -24,6 +25,11 @@ from pipeline import environment, progress, run_log
 from pipeline.config import Config
 from pipeline.failures import ComponentFailed, Interrupted, RunError, paragraph
 from pipeline.run_result import ComponentRun, RunResult
+
+if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import Pipeline
+
+    from pipeline.dag_runner import Artifacts
 
 _LOG = logging.getLogger("tandem.pipeline")
 
@@ -42,15 +48,34 @@ def run(config: Config, console: Console | None = None) -> RunResult:
       RunError: The run cannot start, or a component failed (then `__cause__` is its error). The message is for users.
       Interrupted: By the user (Ctrl-C).
     """
+    with working(config, "run", console) as (console, log_file):
+        return _run(config, console, log_file)
+
+
+@contextlib.contextmanager
+def working(config: Config, what: str, console: Console | None = None) -> Iterator[tuple[Console, Path]]:
+    """Has the output folder for itself; what libraries say goes to a log, and errors become words.
+
+    Args:
+      config: Says which folder.
+      what: Is done there; part of the log's name.
+      console: Where progress is shown; None: standard output.
+
+    Yields:
+      The console, and the log file.
+
+    Raises:
+      RunError: The folder or the data cannot be used, or a component failed.
+      Interrupted: By the user (Ctrl-C).
+    """
     environment.prepare()
     _require_data(config)
     output = config.output_dir
     _make_owned(output)
-    log_file = output / "logs" / f"run-{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+    log_file = output / "logs" / f"{what}-{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
     with _locked(output), run_log.captured(log_file) as terminal, _no_arguments():
-        console = console or Console(file=terminal)
         try:
-            return _run(config, console, log_file)
+            yield console or Console(file=terminal), log_file
         except ComponentFailed as failure:
             _LOG.debug("%s", failure, exc_info=failure.error)
             logging.getLogger(__name__).error("%s", failure, exc_info=failure.error)
@@ -62,16 +87,39 @@ def run(config: Config, console: Console | None = None) -> RunResult:
 def _run(config: Config, console: Console, log_file: Path) -> RunResult:
     started = time.monotonic()
     with progress.working(console, "loading TensorFlow and TFX"):
-        from tfx.orchestration.metadata import sqlite_metadata_connection_config
-
-        from pipeline import dag_runner, results
+        from pipeline import results
         from pipeline.pipeline import create_pipeline
+    outputs, components = run_components(config, console, create_pipeline)
+    return results.collect(config, outputs, components, time.monotonic() - started, log_file)
 
-        store = sqlite_metadata_connection_config(str(config.output_dir / "metadata.sqlite"))
-        try:
-            pipeline = create_pipeline(config, root=str(config.output_dir / "artifacts"), metadata=store)
-        except (ValueError, OSError) as error:  # the logs or the folders are not as the settings say
-            raise RunError(str(error)) from error
+
+def run_components(
+    config: Config, console: Console, create: Callable[..., Pipeline]
+) -> tuple[Mapping[str, Artifacts], tuple[ComponentRun, ...]]:
+    """Runs a pipeline in the output folder, which must be ours (see `working`).
+
+    Args:
+      config: What to run.
+      console: Where progress is shown.
+      create: Makes the pipeline: a function of `pipeline.pipeline`.
+
+    Returns:
+      By component, its output artifacts by key; how long each took.
+
+    Raises:
+      RunError: The logs or the folders are not as the settings say.
+      ComponentFailed: With the component and the error.
+      Interrupted: By the user (Ctrl-C).
+    """
+    from tfx.orchestration.metadata import sqlite_metadata_connection_config
+
+    from pipeline import dag_runner
+
+    store = sqlite_metadata_connection_config(str(config.output_dir / "metadata.sqlite"))
+    try:
+        pipeline = create(config, root=str(config.output_dir / "artifacts"), metadata=store)
+    except (ValueError, OSError) as error:
+        raise RunError(str(error)) from error
     with progress.create(console, dag_runner.component_names(pipeline)) as board:
         runner = dag_runner.DagRunner(board)
         runner.run(pipeline)
@@ -79,7 +127,7 @@ def _run(config: Config, console: Console, log_file: Path) -> RunResult:
         ComponentRun(state.name, "cached" if state.status == "cached" else "done", state.seconds or 0.0)
         for state in board.components.values()
     )
-    return results.collect(config, runner.outputs, components, time.monotonic() - started, log_file)
+    return runner.outputs, components
 
 
 def _require_data(config: Config) -> None:

@@ -6,7 +6,7 @@ component is reused until one of these, or its input, changes: a new threshold e
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensorflow_data_validation import StatsOptions
 from tfx.components.schema_gen.component import SchemaGen
@@ -46,6 +46,35 @@ def create_pipeline(config: Config, root: str, metadata: Any = None, checkpoint_
       ValueError: The model's settings cannot be built, or files of the logs are missing.
     """
     registry.check(config.model, config.task_graph)
+    data = _data_part(config)
+    components = [*data.components, *_model_part(config, data, checkpoint_dir)]
+    return _pipeline(config, components, root, metadata)
+
+
+def create_data_pipeline(config: Config, root: str, metadata: Any = None) -> Pipeline:
+    """Builds the pipeline up to the transformed examples; it shares finished components with the whole one.
+
+    Args:
+      config: What to run.
+      root: As in `create_pipeline`.
+      metadata: As in `create_pipeline`.
+
+    Raises:
+      ValueError: Files of the logs are missing.
+    """
+    return _pipeline(config, _data_part(config).components, root, metadata)
+
+
+class _DataPart(NamedTuple):
+    """The components from the logs to the transformed examples, and those of them that the model is made from."""
+
+    components: list[BaseNode]
+    examples: BaseNode
+    schema: BaseNode
+    transform: BaseNode
+
+
+def _data_part(config: Config) -> _DataPart:
     examples = LogExampleGen(
         logs=config.logs,
         columns=config.columns(),
@@ -68,18 +97,22 @@ def create_pipeline(config: Config, root: str, metadata: Any = None, checkpoint_
         disable_statistics=True,
     )
     transform.add_upstream_node(validator)  # where components run side by side, an anomaly stops the rest
+    return _DataPart([examples, statistics, schema, validator, transform], examples, schema, transform)
+
+
+def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> list[BaseNode]:
     trainer = Trainer(
         run_fn="models.trainer.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema.outputs["schema"],
+        examples=data.transform.outputs["transformed_examples"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        schema=data.schema.outputs["schema"],
         train_args=_ARGS.TrainArgs(splits=["train"]),
         eval_args=_ARGS.EvalArgs(splits=["validation" if config.logs.split.validation else "eval"]),
         custom_config={**trainer_settings(config), "checkpoint_dir": checkpoint_dir},
     )
     baseline = BlessedModel(model=trainer.outputs["model"], push_dir=str(config.push_dir), model_name=config.model_name)
     evaluator = ModelEvaluator(
-        examples=examples.outputs["examples"],
+        examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["blessed_model"],
         eval_config=eval_config(config.evaluation, config.task_graph),
@@ -91,10 +124,14 @@ def create_pipeline(config: Config, root: str, metadata: Any = None, checkpoint_
         push_dir=str(config.push_dir),
         model_name=config.model_name,
     )
+    return [trainer, baseline, evaluator, pusher]
+
+
+def _pipeline(config: Config, components: list[BaseNode], root: str, metadata: Any) -> Pipeline:
     return Pipeline(
         pipeline_name=config.name.replace("_", "-"),  # Kubeflow's names have no underscore
         pipeline_root=root,
-        components=[examples, statistics, schema, validator, transform, trainer, baseline, evaluator, pusher],
+        components=components,
         enable_cache=True,
         metadata_connection_config=metadata,
         beam_pipeline_args=list(config.beam.args),

@@ -20,6 +20,7 @@ from pipeline.run_result import RunResult
 
 if TYPE_CHECKING:
     from models.registry import Recipe
+    from models.variants import Variant
     from pipeline.sample_logs import SampleTruth
 
 _COLUMNS = (
@@ -124,12 +125,39 @@ def show_sample(folder: Path, truth: SampleTruth, console: Console | None = None
     console.print(table)
 
 
-def show_recipes(recipes: Mapping[str, Recipe], console: Console | None = None) -> None:
-    """Prints the recipes of the registry."""
-    table = Table.grid(padding=(0, 3))
-    for name, recipe in sorted(recipes.items()):
-        table.add_row(f"[bold]{name}[/]", escape(recipe.summary))
-    (console or _console()).print(table)
+def show_systems(
+    recipes: Mapping[str, Recipe],
+    variants: Mapping[str, Mapping[str, Variant]],
+    comparisons: Mapping[str, str],
+    console: Console | None = None,
+) -> None:
+    """Prints what can be trained.
+
+    Args:
+      recipes: Of the registry.
+      variants: By recipe, its ablations.
+      comparisons: By name, what stands outside of the registry.
+      console: None: standard output.
+    """
+    console = console or _console()
+    _list({name: recipe.summary for name, recipe in sorted(recipes.items())}, console)
+    together: dict[int, list[str]] = {}  # the recipes that share their ablations
+    for name, of_recipe in variants.items():
+        together.setdefault(id(of_recipe), []).append(name)
+    for names in together.values():
+        console.print(
+            f"\nablations of {', '.join(names)}, for `tandem bench --systems NAME/ABLATION`:\n", highlight=False
+        )
+        _list({name: variant.summary for name, variant in variants[names[0]].items()}, console)
+    console.print("\nfor `tandem bench` only:\n", highlight=False)
+    _list(comparisons, console)
+
+
+def _list(summaries: Mapping[str, str], console: Console) -> None:
+    """Prints names and what they are, a line each, however long."""
+    width = max(map(len, summaries))
+    for name, text in summaries.items():
+        console.print(f"[bold]{name:{width}}[/]   {escape(text)}", soft_wrap=True, highlight=False)
 
 
 def _verdict(result: RunResult) -> str:

@@ -262,6 +262,7 @@ def test_there_are_documents_to_look_at():
         "README.md",
         "CHANGELOG.md",
         "docs/architecture.md",
+        "docs/bench.md",
         "docs/configuration.md",
         "docs/serving.md",
     } <= names

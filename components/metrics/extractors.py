@@ -18,7 +18,6 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.transforms.window import GlobalWindow
@@ -30,7 +29,8 @@ from tensorflow_model_analysis.extractors import extractor, predictions_extracto
 from tensorflow_model_analysis.proto import config_pb2
 from tfx_bsl.tfxio import tensor_adapter
 
-from components.metrics.rows import NO_GROUP, NOT_COUNTED, ROWS_KEY, Layout, Rows
+from components.metrics.groups import group_codes
+from components.metrics.rows import NOT_COUNTED, ROWS_KEY, Layout, Rows
 from components.metrics.slice_key import SliceKey
 from components.metrics.slicing import Column, by_value
 
@@ -178,33 +178,6 @@ def read_column(batch: pa.RecordBatch, name: str) -> Column:
             counts = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
             return Column(array.flatten().to_numpy(zero_copy_only=False), counts)
     raise ValueError(f"column '{name}' is {array.type}: users and slices need categories (bytes) or integers")
-
-
-def group_codes(column: Column, name: str) -> np.ndarray:
-    """Makes one int64 per row of a user column.
-
-    Integers are their own code. Categories become 64-bit hashes (SipHash), the same in every batch and process: among a
-    million users, any two share one with a probability of 3e-8.
-
-    Args:
-      column: N rows with at most one value each.
-      name: Its name, for messages.
-
-    Returns:
-      [N] int64; NO_GROUP where the row has no value.
-
-    Raises:
-      ValueError: A row has several values.
-    """
-    if (column.counts > 1).any():
-        raise ValueError(f"column '{name}' has {column.counts.max()} values in a row: a row belongs to one user")
-    if column.values.dtype == object:
-        codes = pd.util.hash_array(column.values).view(np.int64)
-    else:
-        codes = column.values.astype(np.int64)
-    groups = np.full(len(column.counts), NO_GROUP)
-    groups[column.counts == 1] = codes
-    return groups
 
 
 def _read_label(batch: pa.RecordBatch, name: str) -> np.ndarray:

@@ -14,9 +14,6 @@ ROWS_KEY = "task_rows"
 NOT_COUNTED = -1
 """In `Rows.labels`: the row is none of the output's (the parent's label is 0)."""
 
-NO_GROUP = np.iinfo(np.int64).min
-"""In `Rows.groups`: the row names no user."""
-
 
 @dataclass(frozen=True)
 class OutputColumns:
@@ -75,7 +72,7 @@ class Rows:
     """N rows: 8 bytes for the user, 1 for every output's label, 4 for every model's score of it.
 
     Attributes:
-      groups: [N] int64, the user's code, or NO_GROUP.
+      groups: [N] int64, the user's code, or `groups.NO_GROUP`.
       labels: [N, outputs] int8: 0, 1 or NOT_COUNTED.
       scores: [N, models * outputs] float32; a column of nan for an output that a model does not have.
     """

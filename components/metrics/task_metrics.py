@@ -17,8 +17,9 @@ from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.metrics import calibration, ranking
-from components.metrics.rows import NO_GROUP, NOT_COUNTED, ROWS_KEY, Layout, Rows
+from components.metrics.groups import NO_GROUP
+from components.metrics.rows import NOT_COUNTED, ROWS_KEY, Layout, Rows
+from components.metrics.values import output_values
 
 _MANY_PARTS = 64
 
@@ -252,37 +253,6 @@ class TaskMetricsCombiner(beam.CombineFn):
             grouped = counted & (rows.groups != NO_GROUP)
             for number, model in enumerate(self._layout.models):
                 scores = rows.scores[:, number * len(self._layout.outputs) + position]
-                values = _values(codes, labels, scores, counted, grouped)
+                values = output_values(codes, labels, scores, counted, grouped)
                 result.update({_private_key(metric, model, output.name): value for metric, value in values.items()})
         return result
-
-
-def _values(
-    codes: np.ndarray, labels: np.ndarray, scores: np.ndarray, counted: np.ndarray, grouped: np.ndarray
-) -> dict[str, float]:
-    """Computes the catalog's metrics of one model and output.
-
-    Args:
-      codes: [N] int64, the users.
-      labels: [N] int8; 0 or 1 where counted.
-      scores: [N] float32; nan where the model does not have the output: everything but the counts of rows is nan then.
-      counted: [N] bool, the output's rows.
-      grouped: [N] bool, those of them that name a user.
-    """
-    examples, positives = int(counted.sum()), int((labels[counted] == 1).sum())
-    values = dict.fromkeys(METRIC_CLASSES, float("nan"))
-    values["example_count"], values["positive_count"] = float(examples), float(positives)
-    if np.isnan(scores).any():
-        return values
-    by_user = ranking.grouped_auc(codes[grouped], labels[grouped], scores[grouped])
-    return values | {
-        "auc": ranking.auc(labels[counted], scores[counted]),
-        "gauc": by_user.uniform,
-        "gauc_by_impressions": by_user.by_impressions,
-        "gauc_by_positives": by_user.by_positives,
-        "log_loss": calibration.log_loss(labels[counted], scores[counted]),
-        "calibration": calibration.calibration(labels[counted], scores[counted]),
-        "gauc_users": float(by_user.users),
-        "gauc_users_left_out": float(by_user.users_left_out),
-        "gauc_rows_left_out": float(by_user.rows_left_out + examples - int(grouped.sum())),
-    }

@@ -17,7 +17,8 @@ class PLE(Backbone):
     In every level a task's gate weighs the shared experts and the task's own; the shared part, which the next level's
     shared experts read, weighs the experts of all. Each gate reads what its part has extracted in the level below.
 
-    `aux["gate/<task>"]` holds the last level's gates, [B, shared_experts + task_experts], shared experts first.
+    `aux["gate/<task>"]` holds the last level's gates, [B, shared_experts + task_experts], shared experts first;
+    `aux["gate_groups/<task>"]` their sums over the shared experts and over the task's own, [B, 2].
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
@@ -61,7 +62,10 @@ class PLE(Backbone):
         parts, gates = self._levels[0](x, ())
         for level in self._levels[1:]:
             parts, gates = level(parts[-1], parts[: len(self.tasks)])
+        shared, own = gates[:, :, : self.settings.shared_experts], gates[:, :, self.settings.shared_experts :]
+        groups = tf.stack([tf.reduce_sum(shared, axis=2), tf.reduce_sum(own, axis=2)], axis=2)  # [B, T, 2]
         return States(
             dict(zip(self.tasks, parts, strict=True)),
-            {f"gate/{task}": gates[:, index] for index, task in enumerate(self.tasks)},
+            {f"gate/{task}": gates[:, index] for index, task in enumerate(self.tasks)}
+            | {f"gate_groups/{task}": groups[:, index] for index, task in enumerate(self.tasks)},
         )

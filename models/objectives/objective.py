@@ -51,3 +51,12 @@ class Objective(keras.layers.Layer, abc.ABC):
         Returns:
           By a name for reports, the loss.
         """
+
+    def by_row(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns what reports show of every row, by name, [B, ...]; nothing by default.
+
+        Args:
+          forward: The pass through the network.
+          labels: As in `losses_of`.
+        """
+        return {}

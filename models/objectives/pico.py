@@ -136,6 +136,15 @@ class Pico(Objective):
             losses[f"pico_contrast/{name}"] = Loss(of_contrast, self.settings.beta)
         return losses
 
+    def by_row(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns, per pair, `temperature/<a>/<b>`: tau of every row, [B]."""
+        told = {}
+        for pair, relevance in self._relevance.items():
+            logits = relevance(*(forward.states.by_task[task] for task in pair))
+            equal = tf.cast(tf.equal(*(labels[self.graph.label(task)] for task in pair)), logits.dtype)
+            told[f"temperature/{'/'.join(pair)}"] = self._temperature(logits, equal)
+        return told
+
     def _losses_of_pair(
         self,
         relevance: Relevance,

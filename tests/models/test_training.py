@@ -114,6 +114,22 @@ def test_max_steps_ends_training_whatever_the_epochs(batch_of, graph, layout):
     assert [figures["epoch"] for figures in history] == [1, 2]
 
 
+def test_who_watches_is_told_of_the_start_of_every_pass_and_of_every_call(batch_of, graph, layout, monkeypatch):
+    monkeypatch.setattr("models.training.STEPS_PER_CALL", 2)
+    learner = build(ModelSettings(tower_layers=(4,)), graph, layout, 40)
+    rows = tf.data.Dataset.from_tensor_slices(batch_of(graph, 96)).batch(32)
+    initialize(learner, graph, rows)
+    told = []
+    train(
+        learner,
+        graph,
+        TrainingSettings(epochs=2, batch_size=32),
+        lambda epoch, step: rows,
+        watch=lambda position: told.append((position.epoch, position.step)),
+    )
+    assert told == [(0, 0), (0, 2), (0, 3), (1, 0), (1, 2), (1, 3)]
+
+
 def test_run_fn_trains_and_exports(run_trainer):
     outputs = run_trainer(attempt=1)
     history = json.loads((outputs / "model_run" / "1" / "history.json").read_text())

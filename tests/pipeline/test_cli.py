@@ -1,6 +1,8 @@
 import json
+import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from pipeline.failures import Interrupted, RunError
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["doctor", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["bench", "--help"], ["doctor", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(arguments):
     code = f"""
 import json, sys
@@ -71,6 +75,32 @@ def test_run(calls):
     ]
 
 
+@pytest.mark.parametrize(("failed", "code"), [({}, 0), ({"mmoe seed 1": "no memory"}, 1)])
+def test_bench(calls, failed, code):
+    outcome = types.SimpleNamespace(table=types.SimpleNamespace(failed=failed))
+    calls("pipeline.config.load", "the config")
+    calls("pipeline.bench.benchmark.run", outcome)
+    calls("pipeline.bench.terminal.show")
+    assert cli.main(["bench", "c.yaml", "--systems", "mmoe", "ple_pico/*", "--seeds", "2", "--output", "o"]) == code
+    assert cli.main(["bench", "c.yaml", "--data", "d", "--set", "a=1"]) == code
+    assert [call for call in calls.found if call[0] != "pipeline.bench.terminal.show"] == [
+        ("pipeline.config.load", "c.yaml", None, [], "o"),
+        ("pipeline.bench.benchmark.run", "the config", ["mmoe", "ple_pico/*"], 2),
+        ("pipeline.config.load", "c.yaml", "d", ["a=1"], None),
+        ("pipeline.bench.benchmark.run", "the config", None, 3),
+    ]
+
+
+def test_bench_answers_a_wrong_name_with_the_right_ones(tmp_path, capsys):
+    (tmp_path / "logs").mkdir()
+    arguments = ["--data", str(tmp_path / "logs"), "--output", str(tmp_path / "out"), "--systems", "mmeo"]
+    assert cli.main(["bench", str(ROOT / "configs" / "sample.yaml"), *arguments]) == 1
+    answer = capsys.readouterr().err
+    assert answer.startswith("error: unknown system 'mmeo'; did you mean 'mmoe'? Allowed: aitm, ")
+    assert "mmoe_pico/fixed_temperature" in answer
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("good", "code"), [(True, 0), (False, 1)])
 def test_doctor(calls, good, code):
     calls("pipeline.doctor.examine", good)
@@ -93,14 +123,24 @@ def test_sample_refuses_a_folder_with_something_else(tmp_path, capsys):
     assert "letter.txt" in capsys.readouterr().err
 
 
-def test_models_lists_every_recipe(capsys):
+def test_models_lists_every_recipe_ablation_and_comparison(capsys):
     from models.registry import RECIPES
+    from models.variants import VARIANTS
+    from pipeline.bench.plan import COMPARISONS
 
     assert cli.main(["models"]) == 0
     answer = capsys.readouterr().out
     for name, recipe in RECIPES.items():
         assert name in answer
         assert recipe.summary in answer
+    for recipe, variants in VARIANTS.items():
+        assert re.search(rf"ablations of .*\b{recipe}\b", answer)
+        for name, variant in variants.items():
+            assert f"{name} " in answer
+            assert variant.summary in answer
+    for name, summary in COMPARISONS.items():
+        assert name in answer
+        assert summary in answer
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
 from pipeline.config import load
-from pipeline.pipeline import create_pipeline, trainer_settings, transform_settings
+from pipeline.pipeline import create_data_pipeline, create_pipeline, trainer_settings, transform_settings
 
 VALIDATION = (
     "logs.split={train: {before: 2024-03-07}, validation: {from: 2024-03-09, before: 2024-03-11}, "
@@ -49,6 +49,17 @@ def test_the_components_stand_in_the_order_of_the_data(built):
         "ModelEvaluator",
         "AtomicPusher",
     ]
+
+
+def test_the_data_part_is_the_beginning_of_the_whole(config_file, logs, tmp_path):
+    config = load(config_file)
+    whole, part = (create(config, root=str(tmp_path)) for create in (create_pipeline, create_data_pipeline))
+    assert part.pipeline_info.pipeline_name == whole.pipeline_info.pipeline_name  # a part of the cache's key
+    names = [component.id for component in part.components]
+    assert names == [component.id for component in whole.components][: len(names)]
+    assert names[-1] == "Transform"
+    for ours, theirs in zip(part.components, whole.components, strict=False):
+        assert properties(ours) == properties(theirs)
 
 
 def test_a_curated_schema_takes_the_place_of_the_inferred_one(built, tmp_path):

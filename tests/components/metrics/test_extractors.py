@@ -11,7 +11,8 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.metrics import extractors
 from components.metrics.extractors import custom_extractors, group_codes, read_column
-from components.metrics.rows import NO_GROUP, NOT_COUNTED
+from components.metrics.groups import NO_GROUP
+from components.metrics.rows import NOT_COUNTED
 from components.metrics.slicing import Column
 
 

@@ -11,8 +11,9 @@ from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.metrics import catalog, task_metrics
+from components.metrics.groups import NO_GROUP
 from components.metrics.ranking import auc, grouped_auc
-from components.metrics.rows import NO_GROUP, NOT_COUNTED, Layout, OutputColumns, Rows
+from components.metrics.rows import NOT_COUNTED, Layout, OutputColumns, Rows
 
 _LAYOUT = Layout(("a", "b"), (OutputColumns("x", "x", None), OutputColumns("y_given_x", "y", "x")))
 

@@ -54,6 +54,8 @@ def test_two_levels_equal_the_formulas_in_numpy():
         own = experts_of(states[task], *above._experts[index + 1].get_weights(), count=1)
         gate = softmax(dense(states[task], *above._gates[index].get_weights()))
         np.testing.assert_allclose(answer.aux[f"gate/{task}"], gate, rtol=1e-4)
+        groups = np.stack([gate[:, :2].sum(axis=1), gate[:, 2]], axis=1)  # the shared experts', the task's
+        np.testing.assert_allclose(answer.aux[f"gate_groups/{task}"], groups, rtol=1e-4)
         expected = weighed(gate, [*shared_experts, *own])
         np.testing.assert_allclose(answer.by_task[task], expected, rtol=1e-3, atol=1e-5)
     assert above._shared_gate is None

@@ -141,3 +141,18 @@ def test_one_task_has_no_pair():
 def test_temperatures_must_be_in_order():
     with pytest.raises(ValueError, match=r"temperature_low \(1.0\) is above temperature_high \(0.5\)"):
         Pico.Settings(temperature_low=1.0, temperature_high=0.5)
+
+
+def test_reports_are_given_the_temperature_of_every_row(tensors):
+    objective = pico(temperature_low=0.1, temperature_high=0.9)
+    told = objective.by_row(forward_of(tensors), LABELS)
+    logits = objective._relevance["click", "buy"](tensors["x0"], tensors["x1"]).numpy()
+    assert set(told) == {"temperature/click/buy"}
+    np.testing.assert_allclose(told["temperature/click/buy"], 0.9 - 0.8 / (1 + np.exp(-logits)), rtol=1e-5)
+
+
+def test_reports_are_given_the_share_of_equal_labels_as_a_temperature(tensors):
+    told = pico(temperature="statistical", temperature_low=0.1, temperature_high=0.9).by_row(
+        forward_of(tensors), LABELS
+    )
+    np.testing.assert_allclose(told["temperature/click/buy"], [0.9 - 0.8 * 5 / 6] * ROWS, rtol=1e-6)

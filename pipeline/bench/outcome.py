@@ -1,0 +1,32 @@
+"""What a benchmark leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.bench.sections import Section
+from pipeline.bench.table import Table
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a benchmark leaves.
+
+    Attributes:
+      table: All figures.
+      sections: The same as narrow tables.
+      folder: Where everything lies.
+      files: Names of the files that were written there.
+      runs: How many runs there are.
+      reused: How many of them were there already.
+      seconds: From start to end.
+    """
+
+    table: Table
+    sections: tuple[Section, ...]
+    folder: Path
+    files: tuple[str, ...]
+    runs: int
+    reused: int
+    seconds: float

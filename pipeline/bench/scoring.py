@@ -1,0 +1,86 @@
+"""Raw examples and a model -> exact metrics per output, and how long an answer takes.
+
+The model is asked as a model server asks it: serialized raw examples in, probabilities by output name out. Labels and
+users come from the same raw rows, so nothing depends on the order in which files are read.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.metrics.groups import NO_GROUP, group_codes
+from components.metrics.slicing import Column
+from components.metrics.values import output_values
+from models.tasks import TaskGraph
+
+BATCH_ROWS = 4096
+LATENCY_ROWS, WARM_UP_CALLS, TIMED_CALLS = 512, 10, 50
+
+Answer = Callable[[tf.Tensor], Mapping[str, Any]]
+"""Serialized raw examples, string [B] -> by output name, probabilities [B]."""
+
+
+def evaluate(
+    answer: Answer, files: Sequence[str], graph: TaskGraph, group_by: str
+) -> dict[str, dict[str, float | None]]:
+    """Computes every metric of the catalog.
+
+    Args:
+      answer: The model.
+      files: Raw examples, TFRecord with gzip.
+      graph: The tasks.
+      group_by: The column that names the user.
+
+    Returns:
+      By output, then by metric; None where it has no value.
+    """
+    parts: dict[str, list[np.ndarray]] = {"": []}
+    spec = {label: tf.io.FixedLenFeature([], tf.int64) for label in graph.labels}
+    for batch in _raw_examples(files):
+        columns = tf.io.parse_example(batch, {**spec, group_by: tf.io.RaggedFeature(tf.string)})
+        users = columns[group_by]
+        column = Column(users.flat_values.numpy().astype(object), users.row_lengths().numpy())
+        parts[""].append(group_codes(column, group_by))
+        for label in graph.labels:
+            parts.setdefault(f"label/{label}", []).append(columns[label].numpy().astype(np.int8))
+        for name, values in answer(batch).items():
+            parts.setdefault(f"score/{name}", []).append(np.asarray(values, np.float32))
+    rows = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    groups = rows[""]
+    codes = np.unique(groups, return_inverse=True)[1]
+    metrics = {}
+    for output in graph.outputs():
+        counted = np.ones(len(groups), bool) if output.given is None else rows[f"label/{output.given}"] == 1
+        values = output_values(
+            codes, rows[f"label/{output.label}"], rows[f"score/{output.name}"], counted, counted & (groups != NO_GROUP)
+        )
+        metrics[output.name] = {name: None if math.isnan(value) else value for name, value in values.items()}
+    return metrics
+
+
+def latency_ms(answer: Answer, files: Sequence[str]) -> float:
+    """Returns the median time of an answer to 512 rows, in milliseconds; one call after the other.
+
+    Args:
+      answer: The model.
+      files: Raw examples; where they are fewer than 512, they are repeated.
+    """
+    rows = next(iter(_raw_examples(files)))
+    batch = tf.tile(rows, [-(-LATENCY_ROWS // len(rows))])[:LATENCY_ROWS]
+    seconds = []
+    for _ in range(WARM_UP_CALLS + TIMED_CALLS):
+        started = time.perf_counter()
+        for values in answer(batch).values():
+            np.asarray(values)  # waits for the answer
+        seconds.append(time.perf_counter() - started)
+    return 1000 * float(np.median(seconds[WARM_UP_CALLS:]))
+
+
+def _raw_examples(files: Sequence[str]) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(list(files), compression_type="GZIP").batch(BATCH_ROWS).prefetch(2)
