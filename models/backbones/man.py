@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from models.backbones.backbone import Backbone, States
 from models.layers.experts import mix
-from models.layers.extraction import Extraction
+from models.layers.extraction import Extraction, gates_aux
 from models.layers.grouped_dense import glorot_uniform
 from models.settings import LayerSizes
 from models.tasks import TaskGraph
@@ -117,7 +117,7 @@ class MAN(Backbone):
     def call(self, x: tf.Tensor, training: bool = False) -> States:
         """Maps [B, D] to [B, expert_layers[-1]] per task."""
         states, gates = self._extraction(x, ())
-        aux = {f"gate/{task}": gates[:, index] for index, task in enumerate(self.tasks)}
+        aux = gates_aux(gates, self.settings.shared_experts, self.tasks)
         if self._attention is not None:
             mixed, weights = self._attention(states)
             states = tf.unstack(mixed, num=len(self.tasks), axis=1)

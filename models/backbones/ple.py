@@ -6,7 +6,7 @@ import tensorflow as tf
 from pydantic import BaseModel, Field, model_validator
 
 from models.backbones.backbone import Backbone, States
-from models.layers.extraction import Extraction
+from models.layers.extraction import Extraction, gates_aux
 from models.settings import LayerSizes
 from models.tasks import TaskGraph
 
@@ -62,10 +62,5 @@ class PLE(Backbone):
         parts, gates = self._levels[0](x, ())
         for level in self._levels[1:]:
             parts, gates = level(parts[-1], parts[: len(self.tasks)])
-        shared, own = gates[:, :, : self.settings.shared_experts], gates[:, :, self.settings.shared_experts :]
-        groups = tf.stack([tf.reduce_sum(shared, axis=2), tf.reduce_sum(own, axis=2)], axis=2)  # [B, T, 2]
-        return States(
-            dict(zip(self.tasks, parts, strict=True)),
-            {f"gate/{task}": gates[:, index] for index, task in enumerate(self.tasks)}
-            | {f"gate_groups/{task}": groups[:, index] for index, task in enumerate(self.tasks)},
-        )
+        aux = gates_aux(gates, self.settings.shared_experts, self.tasks)
+        return States(dict(zip(self.tasks, parts, strict=True)), aux)

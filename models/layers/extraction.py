@@ -28,6 +28,24 @@ def all_experts_gates(gates: tf.Tensor, shared_experts: int) -> tf.Tensor:
     return tf.concat([gates[:, :, :shared_experts], tf.reshape(own, [-1, tasks, tasks * own_experts])], axis=2)
 
 
+def gates_aux(gates: tf.Tensor, shared_experts: int, tasks: Sequence[str]) -> dict[str, tf.Tensor]:
+    """Names the gates for reports.
+
+    Args:
+      gates: [B, T, S + K]: weights of the S shared experts, then of the task's own K.
+      shared_experts: S.
+      tasks: Their names.
+
+    Returns:
+      `gate/<task>`, [B, S + K], and `gate_groups/<task>`, its sums over the shared experts and the task's own, [B, 2].
+    """
+    parts = (gates[:, :, :shared_experts], gates[:, :, shared_experts:])
+    groups = tf.stack([tf.reduce_sum(part, axis=2) for part in parts], axis=2)  # [B, T, 2]
+    return {f"gate/{task}": gates[:, index] for index, task in enumerate(tasks)} | {
+        f"gate_groups/{task}": groups[:, index] for index, task in enumerate(tasks)
+    }
+
+
 class Extraction(keras.layers.Layer):
     """One level of PLE (Tang et al., RecSys 2020): a task's gate weighs the shared experts and the task's own.
 

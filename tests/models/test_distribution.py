@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,19 +41,26 @@ def test_two_replicas_reach_the_weights_of_one(mirrored, recipe):
     assert figures["apart"] < 1e-4
 
 
+def weights_of(model):
+    """The variables of a SavedModel in the order in which its layers were made: Keras numbers their names."""
+    checkpoint = tf.train.load_checkpoint(os.fspath(model / "variables" / "variables"))
+    names = [name for name in checkpoint.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
+    by_number = sorted(
+        names, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    )
+    return [checkpoint.get_tensor(name) for name in by_number]
+
+
 def test_two_worker_processes_reach_the_weights_of_one(run_trainer, caplog):
     caplog.set_level(logging.INFO, "tandem.train")
     settings = {"distribution": "multi_worker", "workers": 2, "epochs": 2}
     outputs = run_trainer(attempt=1, recipe="mmoe", train_on="all", **settings)
     run_trainer(attempt=2, recipe="mmoe", train_on="all", epochs=2)
     assert "2 replicas" in caplog.text
-    alone, together = (
-        tf.train.load_checkpoint(os.fspath(outputs / "model" / attempt / "variables" / "variables")) for attempt in "21"
-    )
-    weights = [name for name in alone.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
-    assert len(weights) > 10
-    for name in weights:
-        np.testing.assert_allclose(together.get_tensor(name), alone.get_tensor(name), atol=1e-4)
+    alone, together = (weights_of(outputs / "model" / attempt) for attempt in "21")
+    assert len(alone) > 10
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-4)
     first, second = (json.loads((outputs / "model_run" / a / "history.json").read_text()) for a in "12")
     assert [epoch["epoch"] for epoch in first] == [1, 2]
     assert first[1]["validation/auc/click"] == pytest.approx(second[1]["validation/auc/click"], abs=0.02)

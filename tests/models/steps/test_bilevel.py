@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from models.distribution import Replicas
 from models.registry import build
 from models.settings import ModelSettings
 from models.steps.bilevel import BilevelStep
@@ -138,7 +139,7 @@ def test_compiled_by_xla_it_is_the_same(system_of, batch_of, rows):
         optimizer = keras.optimizers.SGD(0.1, jit_compile=False)
         optimizer.build(learner.trainable_variables)
         batches = tf.data.Dataset.from_tensor_slices(batch).batch(rows).repeat(3)  # The shape is not known beforehand.
-        compiled_steps(learner, step, optimizer, rows, xla)(iter(batches), tf.constant(3))
+        compiled_steps(learner, step, optimizer, rows, xla, Replicas(None))(iter(batches), tf.constant(3))
         learners.append(learner)
     assert_all_close(*(learner.get_weights() for learner in learners), rtol=1e-3, atol=1e-6)
 
@@ -170,11 +171,13 @@ def searched(system_of, batch_of):
     optimizer.build(learner.trainable_variables)
     batches = tf.data.Dataset.from_tensors(batch_of(CHAIN, 16)).repeat()
     names = [variable.name for variable in learner.variables]
-    compiled_steps(learner, search, optimizer, 16, xla=False)(iter(batches), tf.constant(5))
+    compiled_steps(learner, search, optimizer, 16, xla=False, replicas=Replicas(None))(iter(batches), tf.constant(5))
     search.finish(learner)
     between = [variable.numpy() for variable in (*search.weights, *learner.network.backbone.connections)]
     kernel = learner.network.backbone._first.kernel.numpy()
-    compiled_steps(learner, learner.steps[1], optimizer, 16, xla=False)(iter(batches), tf.constant(5))
+    compiled_steps(learner, learner.steps[1], optimizer, 16, xla=False, replicas=Replicas(None))(
+        iter(batches), tf.constant(5)
+    )
     assert np.abs(learner.network.backbone._first.kernel - kernel).max() > 0.01  # The weights go on.
     assert [variable.name for variable in learner.variables] == names
     return learner, between
