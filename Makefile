@@ -27,7 +27,7 @@ PYTEST_ARGS ?=
 # Modules with examples in their docstrings.
 DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' components models pipeline)
 
-.PHONY: help run test check format lock environment clean
+.PHONY: help run test check format benchmark lock environment clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -37,7 +37,7 @@ run: $(READY) ## sample logs, then the pipeline on them (what is finished is reu
 	@$(VENV)/bin/tandem run $(CONFIG) --data $(SAMPLE)
 
 test: $(READY) ## all tests
-	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(READY) ## format, lint, types, doctests
 	@$(VENV)/bin/ruff format --check .
@@ -50,6 +50,11 @@ format: $(READY) ## mends the format, and what lint can mend
 	@$(VENV)/bin/ruff format .
 
 environment: $(READY) ## Python 3.10 and the locked packages in .venv
+
+benchmark: $(READY) ## training speed and memory beside other libraries (20 minutes)
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --requirement benchmarks/requirements.txt
+	@$(PYTHON) -m benchmarks.training_speed
+	@$(PYTHON) -m benchmarks.training_memory
 
 lock: | $(UV) ## requirements.txt and requirements-dev.txt, anew from their .in files
 	@$(UV) pip compile --python-version 3.10 --generate-hashes --custom-compile-command "make lock" requirements.in -o requirements.txt

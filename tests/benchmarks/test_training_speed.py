@@ -1,0 +1,62 @@
+"""The benchmark compares what it says it compares."""
+
+import numpy as np
+import pytest
+
+from benchmarks.training_speed import systems, workload
+from models.dataset import read_examples
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The workload, with few rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workload, "TRAIN_ROWS", 8 * 1024)
+        patch.setattr(workload, "TEST_ROWS", 2048)
+        yield workload.load(tmp_path_factory.mktemp("workload"))
+
+
+def test_the_files_hold_the_rows_that_the_peers_are_given(small):
+    files = sorted(str(path) for path in (small.folder / "examples").iterdir())
+    ids, labels = small.train
+    batches = list(read_examples(files[:1], workload.layout(), 2, batch_size=1024))
+    rows = np.concatenate([features["ids"].numpy() for features, _ in batches])
+    np.testing.assert_array_equal(rows, ids[: len(rows)] + workload.first_rows())
+    np.testing.assert_array_equal(np.concatenate([each.numpy() for _, each in batches]), labels[: len(rows)])
+    assert len(files) == workload.FILES
+
+
+def test_every_value_has_a_row_of_its_own_and_none_is_left_over():
+    first, sizes = workload.first_rows(), np.array(list(workload.CARDINALITIES.values()))
+    assert (np.diff(first) == sizes[:-1]).all()
+    assert first[0] == workload.layout().first_token_row
+
+
+def test_what_happens_is_nested_and_can_be_learned(small):
+    _, labels = small.train
+    assert (labels[:, 1] <= labels[:, 0]).all()
+    assert 0.03 < labels[:, 0].mean() < 0.05
+    assert small.best_auc["click"] > 0.75
+
+
+def test_ours_trains_as_many_steps_as_asked_and_predicts(small):
+    system = systems.create("tandem/shared_bottom", small, seed=1)
+    for chunk in range(2):
+        system.train(8, chunk)  # a pass
+        assert int(system._learner.optimizer.iterations) == 8 * (chunk + 1)
+    assert system.predict(small.test[0]).shape == (2048, 2)
+
+
+@pytest.mark.parametrize("kind", systems.KINDS)
+def test_plain_keras_has_the_sizes_that_ours_has(small, kind):
+    ours = systems.create(f"tandem/{kind}", small, seed=1)
+    ours.train(8, 0)
+    plain = systems.plain_keras(kind)
+    unused = workload.layout().first_token_row * systems.DIM  # rows of padding and of unknown values
+    assert plain.count_params() == sum(w.size for w in ours._learner.network.get_weights()) - unused
+
+
+@pytest.mark.parametrize("name", ["tandem/mmoe+fast", "keras/taml", "torch/mmoe", "mmoe"])
+def test_an_unknown_system_is_refused_with_what_there_is(small, name):
+    with pytest.raises(ValueError, match=rf"there is no system '{name.replace('+', '.')}'; there are tandem/RECIPE"):
+        systems.create(name, small, seed=1)
