@@ -41,7 +41,8 @@ class Encoder(keras.layers.Layer):
     Args:
       layout: Where the features stand.
       rows: Rows of the table: `layout.first_token_row` and one per vocabulary token.
-      dim: Length of an embedding.
+      dim: Length of an embedding, for features that ask for no other. The table is as wide as the longest one; of a
+        shorter one the last columns are never read.
       cross_layers: DCN-v2 cross layers (Wang et al., WWW 2021) over the result.
       tables: How many embeddings, each for a reader of its own, every row of the table has. They lie side by side: one
         gather fetches all of them, and one sparse update writes them.
@@ -51,7 +52,9 @@ class Encoder(keras.layers.Layer):
         super().__init__(name="encoder")
         self._layout = layout
         self._rows = rows
-        self._dim = dim
+        self._dims = layout.embedding_dims(dim)
+        self._dim = max(self._dims.values(), default=dim)
+        self._all_as_long = set(self._dims.values()) <= {self._dim}
         self._tables = tables
         self._cross = [
             [tfrs.layers.dcn.Cross(name=f"cross_{table}_{index}") for index in range(cross_layers)]
@@ -72,7 +75,7 @@ class Encoder(keras.layers.Layer):
     @property
     def embedded_width(self) -> int:
         """How many of the result's first columns come from the table, cross layers aside."""
-        return len(self._layout.slots) * self._dim * self._tables
+        return sum(self._dims.values()) * self._tables
 
     @property
     def table(self) -> tf.Variable | None:
@@ -91,13 +94,23 @@ class Encoder(keras.layers.Layer):
             if vectors is None:
                 vectors = tf.gather(self._table, features[IDS])
             singles = self._layout.singles
-            if singles:
+            if not self._all_as_long:
+                parts += [self._shortened(vectors[:, slot], name) for slot, name in enumerate([*self._dims][:singles])]
+            elif singles:
                 alone = vectors if singles == self._layout.width else vectors[:, :singles]  # slicing costs a copy
                 parts.append(tf.reshape(alone, [-1, singles * self._dim * self._tables]))
-            parts += [self._pool(bag.name, bag.pooling, features[IDS], vectors) for bag in self._layout.bags()]
+            for bag in self._layout.bags():
+                pooled = self._pool(bag.name, bag.pooling, features[IDS], vectors)
+                parts.append(pooled if self._all_as_long else self._shortened(pooled, bag.name))
         if self._layout.numbers:
             parts.append(features[NUMBERS])
         return tf.concat(parts, axis=1)
+
+    def _shortened(self, vectors: tf.Tensor, name: str) -> tf.Tensor:
+        """Cuts a feature's vectors to its own length: [B, tables * dim] to [B, tables * the feature's dim]."""
+        length = self._dims[name]
+        by_table = tf.reshape(vectors, [-1, self._tables, self._dim])
+        return tf.reshape(by_table[:, :, :length], [-1, self._tables * length])
 
     def _pool(self, name: str, pooling: str, ids: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
         slots = self._layout.slots[name]
@@ -114,8 +127,16 @@ class Encoder(keras.layers.Layer):
         numbers = tf.tile(embedded[None, :, width:], [self._tables, 1, 1])
         if not width:
             return numbers
-        parts = tf.reshape(embedded[:, :width], [-1, len(self._layout.slots), self._tables, self._dim])
-        parts = tf.reshape(tf.transpose(parts, [2, 0, 1, 3]), [self._tables, -1, width // self._tables])
+        if self._all_as_long:
+            parts = tf.reshape(embedded[:, :width], [-1, len(self._layout.slots), self._tables, self._dim])
+            parts = tf.reshape(tf.transpose(parts, [2, 0, 1, 3]), [self._tables, -1, width // self._tables])
+        else:
+            lengths = list(self._dims.values())
+            by_feature = tf.split(embedded[:, :width], [length * self._tables for length in lengths], axis=1)
+            by_table = [
+                tf.reshape(x, [-1, self._tables, length]) for x, length in zip(by_feature, lengths, strict=True)
+            ]
+            parts = tf.transpose(tf.concat(by_table, axis=2), [1, 0, 2])
         return tf.concat([parts, numbers], axis=2)
 
     def _crossed(self, embedded: tf.Tensor, layers: list[keras.layers.Layer]) -> tf.Tensor:

@@ -47,12 +47,14 @@ class _Vocabulary(_Feature, extra="forbid", frozen=True):
       vocabulary_size: At most so many of the most frequent values are kept. None: no limit.
       min_count: Values seen less often in the training split count as out of vocabulary.
       oov_buckets: Rows that out-of-vocabulary values are hashed to.
+      embedding_dim: Length of its embeddings; None: the model's. All lie in one table as wide as the longest.
     """
 
     vocabulary: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
     vocabulary_size: int | None = Field(default=None, ge=1)
     min_count: int = Field(default=1, ge=1)
     oov_buckets: int = Field(default=1, ge=1)
+    embedding_dim: int | None = Field(default=None, ge=1)
 
     @property
     def vocabulary_name(self) -> str:
@@ -88,16 +90,20 @@ class NumericFeature(_Feature, extra="forbid", frozen=True):
       scaling: `standard`: zero mean, unit variance; `log_standard`: the same of sign(x) log(1 + |x|); `min_max`: to
         [0, 1]; `none`: as it is. An empty cell becomes 0 (after scaling: the mean, or the least value).
       buckets: Number of quantile buckets; an empty cell has a bucket of its own. Replaces scaling.
+      embedding_dim: Length of the buckets' embeddings; None: the model's.
     """
 
     kind: Literal["numeric"] = "numeric"
     scaling: Literal["standard", "log_standard", "min_max", "none"] | None = None
     buckets: int | None = Field(default=None, ge=2)
+    embedding_dim: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _one_treatment(self) -> NumericFeature:
         if self.scaling is not None and self.buckets is not None:
             raise ValueError("give 'scaling' or 'buckets', not both")
+        if self.embedding_dim is not None and self.buckets is None:
+            raise ValueError("'embedding_dim' is for numbers with 'buckets'; this one enters as a number")
         return self
 
 
@@ -208,6 +214,12 @@ class FeatureLayout:
     def scaled(self) -> tuple[NumericFeature, ...]:
         """The numbers that enter as numbers."""
         return tuple(f for f in self.features if isinstance(f, NumericFeature) and not f.buckets)
+
+    def embedding_dims(self, default: int) -> dict[str, int]:
+        """Returns the length of every embedded feature's vector, in the order of the slots."""
+        embedded: tuple[CategoricalFeature | NumericFeature | BagFeature, ...]
+        embedded = (*self.categorical(), *self.bucketed(), *self.bags())
+        return {feature.name: feature.embedding_dim or default for feature in embedded}
 
     @property
     def singles(self) -> int:

@@ -86,6 +86,13 @@ def _bench(options: argparse.Namespace) -> int:
     return EXIT_FAILED if outcome.table.failed else 0
 
 
+def _vectors(options: argparse.Namespace) -> int:
+    from pipeline import vector_file
+
+    print(vector_file.write(options.model, options.feature, options.file))
+    return 0
+
+
 def _compile(options: argparse.Namespace) -> int:
     from pipeline import config, kubeflow_runner
 
@@ -130,6 +137,13 @@ def _parser() -> argparse.ArgumentParser:
     _command(
         commands, "models", _models, "list the recipes that `model: {recipe: ...}` takes, and what `bench` compares"
     )
+
+    vectors = _command(commands, "vectors", _vectors, "write a feature's embeddings, value by value, to a file")
+    vectors.add_argument(
+        "model", metavar="MODEL", help="folder of a pushed model, such as runs/NAME/models/NAME/VERSION"
+    )
+    vectors.add_argument("feature", metavar="FEATURE", help="its name in the configuration")
+    vectors.add_argument("file", metavar="FILE", type=Path, help="*.parquet or *.csv")
 
     package = _command(commands, "compile", _compile, "write the pipeline as a package for Kubeflow Pipelines v2")
     _add_config(package)

@@ -141,7 +141,7 @@ def _pipeline(config: Config, components: list[BaseNode], root: str, metadata: A
 def transform_settings(config: Config) -> dict[str, Any]:
     """What the transform graph depends on."""
     return {
-        "features": [feature.model_dump(mode="json") for feature in config.features],
+        "features": [feature.model_dump(mode="json", exclude={"embedding_dim"}) for feature in config.features],
         "labels": list(config.task_graph.labels),
         "code_version": code_version("models.preprocessing"),
     }

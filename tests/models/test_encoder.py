@@ -69,3 +69,38 @@ def test_tables_of_numbers_alone_are_copies():
     embedded, parts = Encoder(FeatureLayout([NumericFeature(name="n")]), rows=1, dim=2, tables=2)(features)
     np.testing.assert_array_equal(embedded, [[0.5], [-1.0]])
     np.testing.assert_array_equal(parts, [[[0.5], [-1.0]]] * 2)
+
+
+LENGTHS = FeatureLayout(
+    [
+        BagFeature(name="tags", max_values=2, embedding_dim=3),
+        CategoricalFeature(name="a", embedding_dim=1),
+        NumericFeature(name="n"),
+        CategoricalFeature(name="b"),
+    ]
+)
+
+
+def test_a_feature_may_have_embeddings_of_a_length_of_its_own():
+    encoder = Encoder(LENGTHS, rows=10, dim=2)
+    features = {"ids": tf.constant([[4, 5, 6, 7]]), "numbers": tf.constant([[0.5]])}  # a, b, tags
+    with tf.GradientTape() as tape:
+        embedded, _ = encoder(features)
+    table = encoder.table.numpy()
+    assert table.shape == (10, 3)
+    expected = [*table[4, :1], *table[5, :2], *((table[6] + table[7]) / 2), 0.5]
+    np.testing.assert_allclose(embedded[0], expected, rtol=1e-6)
+    assert encoder.embedded_width == 6
+    gradient = tf.convert_to_tensor(tape.gradient(embedded, encoder.table)).numpy()
+    assert gradient[4].tolist() == [1, 0, 0]
+    assert gradient[5].tolist() == [1, 1, 0]
+
+
+def test_lengths_of_their_own_go_with_several_tables():
+    encoder = Encoder(LENGTHS, rows=10, dim=2, tables=2)
+    _, parts = encoder({"ids": tf.constant([[4, 5, 6, 0]]), "numbers": tf.constant([[0.5]])})
+    table = encoder.table.numpy().reshape(10, 2, 3)
+    assert parts.shape == (2, 1, 7)
+    for index in range(2):
+        expected = [*table[4, index, :1], *table[5, index, :2], *table[6, index], 0.5]
+        np.testing.assert_allclose(parts[index, 0], expected, rtol=1e-6)
