@@ -42,6 +42,13 @@ PICO = {
     ),
     "no_negatives": _pico("pairs are pulled together, nothing pushed away: table 3, w/o negative", negatives=False),
     "second_layer": _pico("h is the towers' second layer: figure 3", tower_layer=1),
+    "relevance_stopped": _pico("the relevance loss teaches its own network only", relevance_trains_backbone=False),
+    "mild": _pico(
+        "the same, with one temperature of 0.5 for all rows: a contrast that no pair dominates",
+        relevance_trains_backbone=False,
+        temperature="fixed",
+        fixed_temperature=0.5,
+    ),
     "last_layer": _pico("h is the towers' last layer: figure 3", tower_layer=-1),
 }
 
