@@ -89,7 +89,10 @@ def test_no_data_folder(edited):
             "features[0].min_cuont=3",
             "features[0].min_cuont (of 'user_id'): unknown key 'min_cuont'; did you mean 'min_count'?",
         ),
-        ("features[0].min_cuont=3", "Allowed: column, kind, min_count, name, oov_buckets, vocabulary, vocabulary_size"),
+        (
+            "features[0].min_cuont=3",
+            "Allowed: column, embedding_dim, kind, min_count, name, oov_buckets, vocabulary, vocabulary_size",
+        ),
         ("training.steps=3", "training.steps: unknown key 'steps'"),
         ("speed=3", "speed: unknown key 'speed'; allowed: beam, data_dir, evaluation, features,"),
         ("logs.impressions.time.zone=UTC", "logs.impressions.time.zone: unknown key 'zone'; allowed: column, unit"),
