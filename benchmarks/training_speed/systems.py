@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,33 +59,21 @@ class Ours:
         return np.concatenate(found)
 
     def _work(self) -> None:
-        from models.checkpoints import Checkpoints
+        from models.checkpoints import Position
         from models.dataset import read_examples, shuffled_passes
         from models.registry import build
         from models.training import BATCHES_FOR_BASE_RATES, initialize, train
 
-        class Pauses(Checkpoints):
-            """Is called after some steps, like checkpoints are, and holds the training until more are asked for."""
+        until = self._asked.get()
 
-            def __init__(inner) -> None:
-                super().__init__(folder="", minutes=1e9)
-                inner.left = self._asked.get()
-
-            def resume(inner, state: Mapping[str, Any]) -> bool:
-                inner.position = state["position"]
-                inner.before = 0
-                return False
-
-            def save_if_due(inner) -> None:
-                now = inner.position.stage_step
-                inner.left -= now - inner.before
-                inner.before = now
-                if inner.left <= 0:
-                    self._done.put(None)
-                    inner.left = self._asked.get()
+        def pause(position: Position) -> None:
+            """Holds the training where as many steps are done as were asked for, until more are."""
+            nonlocal until
+            if position.stage_step >= until:
+                self._done.put(None)
+                until = position.stage_step + self._asked.get()
 
         try:
-            pauses = Pauses()
             settings, features = self._settings, layout()
             keras.utils.set_random_seed(settings.seed)
             self._learner = build(self._model, self._graph, features, sum(CARDINALITIES.values()))
@@ -94,7 +82,7 @@ class Ours:
             )
             sample = read_examples(self._files, features, len(self._graph), BATCH).take(BATCHES_FOR_BASE_RATES)
             initialize(self._learner, self._graph, sample)
-            train(self._learner, self._graph, settings, passes, checkpoints=pauses)
+            train(self._learner, self._graph, settings, passes, watch=pause)
         except Exception as error:
             self._done.put(error)
 
