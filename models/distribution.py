@@ -38,6 +38,11 @@ class Replicas:
         return self._strategy.num_replicas_in_sync if self._strategy else 1
 
     @property
+    def alone(self) -> bool:
+        """Whether there is no strategy at all; one of a single replica is still a strategy, with rules of its own."""
+        return self._strategy is None
+
+    @property
     def is_chief(self) -> bool:
         """Whether this process is the one that writes."""
         resolver = self._strategy.cluster_resolver if self._strategy else None

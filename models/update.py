@@ -90,7 +90,7 @@ def compiled_steps(
 
     # TensorFlow's collectives take what they exchange to have the same shape in every iteration of a loop. The rows of
     # the table have not, so replicas come back to Python after every step.
-    return run if replicas.count == 1 else run_together
+    return run if replicas.alone else run_together
 
 
 def _divided(gradient: tf.Tensor, replicas: int) -> tf.Tensor:
