@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -31,6 +31,8 @@ class Forward:
         of its label and its ancestors' together.
       learner_logits: By task, what its learners say, whose mean is the logit, [B, L]; empty where a task has one
         learner.
+      detached_tower_layers: Computes a task's `tower_layers` once more, in such a way that gradients end at what the
+        tower reads: for objectives that train the tower alone. With dropout, it is another draw.
     """
 
     embedded: tf.Tensor
@@ -38,6 +40,7 @@ class Forward:
     tower_layers: dict[str, list[tf.Tensor]]
     logits: dict[str, tf.Tensor]
     learner_logits: dict[str, tf.Tensor] = field(default_factory=dict)
+    detached_tower_layers: Callable[[str], list[tf.Tensor]] | None = None
 
 
 class Network(keras.Model):
@@ -100,23 +103,23 @@ class Network(keras.Model):
         """
         embedded, x = self._encoder(features, vectors)
         states = self._backbone(x, training=training)
-        tower_layers = {
-            name: tower.hidden(state, training=training)
-            for (name, tower), state in zip(self._towers.items(), self._tower_inputs(states), strict=True)
-        }
+        inputs = dict(zip(self._towers, self._tower_inputs(states), strict=True))
+
+        def detached(task: str) -> list[tf.Tensor]:
+            names = self._learners[task]
+            return _mean([self._towers[name].hidden(tf.stop_gradient(inputs[name]), training) for name in names])
+
+        tower_layers = {name: tower.hidden(inputs[name], training) for name, tower in self._towers.items()}
+        by_task = {task: _mean([tower_layers[name] for name in names]) for task, names in self._learners.items()}
         if states.by_learner is None:
             logits = {name: tf.squeeze(head(tower_layers[name][-1]), axis=1) for name, head in self._heads.items()}
-            return Forward(embedded, states, tower_layers, logits)
+            return Forward(embedded, states, by_task, logits, detached_tower_layers=detached)
         learner_logits = {
             task: tf.concat([self._heads[name](tower_layers[name][-1]) for name in learners], axis=1)
             for task, learners in self._learners.items()
         }
-        fused_layers = {
-            task: [tf.add_n(each) / len(each) for each in zip(*(tower_layers[name] for name in learners), strict=True)]
-            for task, learners in self._learners.items()
-        }
         logits = {task: tf.reduce_mean(each, axis=1) for task, each in learner_logits.items()}
-        return Forward(embedded, states, fused_layers, logits, learner_logits)
+        return Forward(embedded, states, by_task, logits, learner_logits, detached)
 
     def _tower_inputs(self, states: States) -> list[tf.Tensor]:
         """Returns what each tower reads, in the order of the towers."""
@@ -170,3 +173,10 @@ class Network(keras.Model):
             if task.given is not None and task.train_on == "parent_positives":
                 joint[task.name] *= joint[task.given]
         return joint
+
+
+def _mean(layers: list[list[tf.Tensor]]) -> list[tf.Tensor]:
+    """The mean over towers, layer by layer."""
+    if len(layers) == 1:
+        return layers[0]
+    return [tf.add_n(each) / len(each) for each in zip(*layers, strict=True)]

@@ -31,6 +31,7 @@ from models.objectives.objective import Objective
 from models.objectives.pico import Pico
 from models.objectives.self_distillation import SelfDistillation
 from models.objectives.task_loss import TaskLoss
+from models.objectives.tower_pico import TowerPico
 from models.settings import ModelSettings
 from models.steps.bilevel import BilevelStep
 from models.steps.fine_tune import FineTuneStep
@@ -67,6 +68,7 @@ class Recipe:
 
 
 PICO = ("pico", Pico)
+TOWER_PICO = ("tower_pico", TowerPico)
 CALIBRATOR = ("calibrator", Calibrator)
 SELF_DISTILLATION = ("self_distillation", SelfDistillation)
 
@@ -108,14 +110,21 @@ SYSTEMS = {
 }
 
 
-def with_pico(recipe: Recipe) -> Recipe:
-    """Returns the recipe with PICO's objective added."""
+def _with(recipe: Recipe, objective: tuple[str, type[Objective]], words: str) -> Recipe:
+    """Returns the recipe with an objective added."""
     system = recipe.summary.partition(":")[0]
-    summary = f"{system} trained with PICO's inter-task contrast"
-    return replace(recipe, summary=summary, objectives=(*recipe.objectives, PICO))
+    return replace(recipe, summary=f"{system} trained with {words}", objectives=(*recipe.objectives, objective))
 
 
-RECIPES = SYSTEMS | {f"{name}_pico": with_pico(recipe) for name, recipe in SYSTEMS.items()}
+RECIPES = (
+    SYSTEMS
+    | {f"{name}_pico": _with(recipe, PICO, "PICO's inter-task contrast") for name, recipe in SYSTEMS.items()}
+    # On the backbones that it was studied on.
+    | {
+        f"{name}_tower_pico": _with(SYSTEMS[name], TOWER_PICO, "PICO held above the shared layers: towers only")
+        for name in ("shared_bottom", "mmoe", "ple")
+    }
+)
 
 
 def check(settings: ModelSettings, graph: TaskGraph) -> None:

@@ -43,8 +43,20 @@ PICO = {
     "no_negatives": _pico("pairs are pulled together, nothing pushed away: table 3, w/o negative", negatives=False),
     "second_layer": _pico("h is the towers' second layer: figure 3", tower_layer=1),
     "relevance_stopped": _pico("the relevance loss teaches its own network only", relevance_trains_backbone=False),
-    "mild": _pico(
+    "one_way": _pico(
+        "the same, and the contrast trains the second task only, which may change the shared layers",
+        relevance_trains_backbone=False,
+        trains="second",
+    ),
+    "one_way_mild": _pico(
         "the same, with one temperature of 0.5 for all rows: a contrast that no pair dominates",
+        relevance_trains_backbone=False,
+        trains="second",
+        temperature="fixed",
+        fixed_temperature=0.5,
+    ),
+    "mild": _pico(
+        "relevance_stopped, with one temperature of 0.5 for all rows",
         relevance_trains_backbone=False,
         temperature="fixed",
         fixed_temperature=0.5,
@@ -81,7 +93,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
 
 def backbone_of(recipe: str) -> str | None:
     """Returns the recipe that a recipe adds an objective to; None where it stands for itself."""
-    without = recipe.removesuffix("_pico")
+    without = recipe.removesuffix("_pico").removesuffix("_tower")
     return without if without != recipe and without in RECIPES else None
 
 

@@ -64,6 +64,8 @@ class Pico(Objective):
           relevance_layers: Hidden layers of the relevance network.
           relevance_trains_backbone: Whether the relevance loss sends its gradient into the shared layers, as in the
             paper.
+          trains: What the contrast trains: `both` tasks' towers and the shared layers below, as in the paper; the
+            `second` task of the pair, so that what the first has learned stands fixed; of it, the `second_tower` alone.
         """
 
         pairs: tuple[tuple[str, str], ...] | None = Field(default=None, min_length=1)
@@ -78,6 +80,7 @@ class Pico(Objective):
         negatives: bool = True
         relevance_layers: LayerSizes = (64, 32)
         relevance_trains_backbone: bool = True
+        trains: Literal["both", "second", "second_tower"] = "both"
 
         @model_validator(mode="after")
         def _bounds_in_order(self) -> Pico.Settings:
@@ -126,7 +129,7 @@ class Pico(Objective):
         losses = {}
         for pair, relevance in self._relevance.items():
             states = [forward.states.by_task[task] for task in pair]
-            hidden = [forward.tower_layers[task][self.settings.tower_layer] for task in pair]
+            hidden = self._hidden(forward, pair)
             pair_labels = [labels[self.graph.label(task)] for task in pair]
             if not relevance.built:
                 relevance(*states)  # makes its variables, which a compiled function may not
@@ -144,6 +147,18 @@ class Pico(Objective):
             equal = tf.cast(tf.equal(*(labels[self.graph.label(task)] for task in pair)), logits.dtype)
             told[f"temperature/{'/'.join(pair)}"] = self._temperature(logits, equal)
         return told
+
+    def _hidden(self, forward: Forward, pair: tuple[str, str]) -> list[tf.Tensor]:
+        """Returns the two tasks' h, [B, H] each, with gradients for what is trained only."""
+        first, second = (forward.tower_layers[task] for task in pair)
+        layer, trains = self.settings.tower_layer, self.settings.trains
+        if trains == "both":
+            return [first[layer], second[layer]]
+        if trains == "second_tower":
+            if forward.detached_tower_layers is None:
+                raise ValueError("pico.trains 'second_tower' needs a network that can compute a tower's layers again")
+            second = forward.detached_tower_layers(pair[1])
+        return [tf.stop_gradient(first[layer]), second[layer]]
 
     def _losses_of_pair(
         self,

@@ -34,8 +34,10 @@ def test_every_recipe_takes_the_settings_of_another(recipe):
     settings = settings_of(recipe, None, configured)
     check(settings, GRAPH)
     assert (settings.recipe, settings.embedding_dim) == (recipe, 6)
-    assert settings.backbone == ({"experts": 5} if recipe in ("mmoe", "mmoe_pico") else {})
-    assert settings.objectives == ({"pico": {"beta": 0.5}} if recipe.endswith("_pico") else {})
+    assert settings.backbone == ({"experts": 5} if recipe in ("mmoe", "mmoe_pico", "mmoe_tower_pico") else {})
+    assert settings.objectives == (
+        {"pico": {"beta": 0.5}} if recipe.endswith("_pico") and "tower" not in recipe else {}
+    )
 
 
 def test_a_variant_changes_nothing_else():

@@ -41,7 +41,7 @@ def test_every_name_can_be_chosen_and_ablations_stand_behind_their_recipe():
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("mmoe*", ["mmoe", "mmoe_pico"]),  # the star stops at a slash
+        ("mmoe*", ["mmoe", "mmoe_pico", "mmoe_tower_pico"]),  # the star stops at a slash
         ("mmoe_pico/no_*", ["mmoe_pico/no_contrast", "mmoe_pico/no_negatives"]),
         (
             "*/fixed_temperature",
@@ -54,7 +54,7 @@ def test_patterns(pattern, expected):
 
 
 def test_a_name_chosen_twice_runs_once():
-    assert [run.name for run in plan(["mmoe", "mm*", "mmoe"])] == ["mmoe", "mmoe_pico"]
+    assert [run.name for run in plan(["mmoe", "mmoe_p*", "mmoe"])] == ["mmoe", "mmoe_pico"]
 
 
 @pytest.mark.parametrize(
