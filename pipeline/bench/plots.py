@@ -148,4 +148,5 @@ def _distributions(axes: Axes, found: Mapping[str, Distribution]) -> None:
         text = f"{labels}: {distribution.rows:,} rows, mean {distribution.mean:.3f}"
         axes.stairs(shares, edges, color=colours[place % len(colours)], label=text, linewidth=1.6)
     axes.set_ylabel("share of rows", fontsize=8)
-    axes.legend(fontsize=7, frameon=False)
+    # Below, as curves may be anywhere in the panel.
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=7, frameon=False)
