@@ -76,12 +76,13 @@ def statistics_of_rows(rows: Rows, layout: Layout) -> Statistics:
     rows = rows.compact()
     parts = [Statistics(tuple(key for sliced in rows.slicings for key in sliced.keys), {})]
     without = rows["users"] == NO_GROUP
-    bins = [score_bins(scores) for scores in rows["scores"].T]
+    answered = ~np.isnan(rows["scores"]).any(axis=0)
+    bins = {column: score_bins(rows["scores"][:, column]) for column in np.flatnonzero(answered)}
     for output in range(len(layout.outputs)):
         labels = rows["labels"][:, output]
         counted = labels != NOT_COUNTED
         columns = [column for column, (_, of) in enumerate(layout.columns) if of == output]
-        losses = {column: _losses(labels, rows["scores"][:, column], counted) for column in columns}
+        losses = {column: _losses(labels, rows["scores"][:, column], counted) for column in columns if column in bins}
         for sliced in rows.slicings:
             entries = counted[sliced.rows]
             row = sliced.rows[entries]
@@ -93,7 +94,7 @@ def statistics_of_rows(rows: Rows, layout: Layout) -> Statistics:
                 sums = np.zeros((len(distinct), len(SUMS)))
                 sums[:, SUMS.index("rows")] = np.bincount(codes, minlength=len(distinct))
                 sums[:, SUMS.index("positives")] = np.bincount(codes[positive], minlength=len(distinct))
-                if np.isnan(scores).any():
+                if column not in bins:
                     sums[:, 2:] = np.nan
                 else:
                     sums[:, SUMS.index("scores")] = np.bincount(codes, scores[row], len(distinct))

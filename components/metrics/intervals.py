@@ -41,7 +41,7 @@ def interval(values: np.ndarray, without: np.ndarray, scales: tuple[Scale, ...])
     nothing = np.full(len(values), np.nan)
     if clusters < LEAST_CLUSTERS:
         return nothing, nothing.copy()
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         deviations = without - without.mean(axis=0)
         squares = (deviations**2).sum(axis=0)
         freedom = np.clip(3 * squares**2 / (deviations**4).sum(axis=0) - 2, 1, clusters - 1)
