@@ -16,7 +16,7 @@ from components.metrics.statistics import Statistics, Table
 RANGES = 16
 """Into how many ranges scores are divided at first: of equal width in log-odds, from -8 to 8."""
 
-_ROC_POINTS = 64
+_ROC_POINTS = 256
 
 _CLUSTER_BITS, _SCORE_BITS = 7, 32
 _MAX_SLICES = 2 ** (64 - _CLUSTER_BITS - _SCORE_BITS - 1)
