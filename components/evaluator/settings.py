@@ -24,6 +24,10 @@ def _listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _listed_numbers(value: Any) -> Any:
+    return (value,) if isinstance(value, int | float) else _listed(value)
+
+
 def _ascending(edges: Sequence[float]) -> None:
     if list(edges) != sorted(set(edges)):
         raise ValueError(f"edges must ascend, they are {list(edges)}")
@@ -44,9 +48,9 @@ class Buckets(BaseModel, extra="forbid", frozen=True):
     """
 
     column: str
-    edges: Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_listed)] = Field(
-        min_length=1
-    )
+    edges: Annotated[
+        tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_listed_numbers), Field(min_length=1)
+    ]
 
     @field_validator("edges")
     @classmethod
@@ -62,7 +66,7 @@ class Activity(BaseModel, extra="forbid", frozen=True):
       activity: Where buckets begin: 5 and 20 make `<5`, `5..20` (from 5, below 20) and `>=20`.
     """
 
-    activity: Annotated[tuple[Annotated[int, Field(ge=2)], ...], BeforeValidator(_listed)] = Field(min_length=1)
+    activity: Annotated[tuple[Annotated[int, Field(ge=2)], ...], BeforeValidator(_listed_numbers), Field(min_length=1)]
 
     @field_validator("activity")
     @classmethod
@@ -177,7 +181,9 @@ class EvaluationSettings(BaseModel, extra="forbid", frozen=True):
         for dimension in (each for slicing in self.slices for each in slicing):
             column = column_of(dimension)
             if meant.setdefault(column, dimension) != dimension:
-                raise ValueError(f"slices: '{column}' means two things; its slices are the same wherever it stands")
+                raise ValueError(
+                    f"slices: '{column}' comes in two forms; a column is sliced in one way wherever it stands"
+                )
         for names in known:
             if known.count(names) > 1 or len(set(names)) < len(names):
                 raise ValueError(f"slices: {list(names)} comes twice, or has a column twice")

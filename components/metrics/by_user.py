@@ -15,8 +15,6 @@ from components.metrics.statistics import BINS, FINE, SUMS, Statistics, Table, s
 ACTIVITY = "activity"
 """The column of slices by the number of a user's rows."""
 
-_FINE_BINS = BINS * FINE
-
 
 def activity(users: np.ndarray, edges: tuple[float, ...], rows: int | None = None) -> Sliced:
     """Slices rows by how many their user has.
@@ -167,14 +165,20 @@ def _losses(labels: np.ndarray, scores: np.ndarray, counted: np.ndarray) -> np.n
 def _by_bin(
     sliced: Sliced, column: int, places: np.ndarray, bins: np.ndarray, positive: np.ndarray, scores: np.ndarray
 ) -> Statistics:
-    if sliced.keys != ((),):
-        bins = bins // FINE * FINE
-    distinct, codes = numbered(places * _FINE_BINS + bins, len(sliced.keys) * CLUSTERS * _FINE_BINS)
-    rest, of_bin = np.divmod(distinct, _FINE_BINS)
-    sums = [np.bincount(codes, weights, len(distinct)) for weights in (None, positive, scores)]
-    keys = _keys(column, *np.divmod(rest, CLUSTERS), of_bin)
-    return Statistics(sliced.keys, {"bins": Table(keys, np.stack(sums, axis=1).astype(np.float64))})
+    tables = {"gaps": _binned(column, places, bins // FINE, BINS, len(sliced.keys), [scores - positive])}
+    if sliced.keys == ((),):
+        tables["bins"] = _binned(column, places, bins, BINS * FINE, 1, [None, positive, scores])
+    return Statistics(sliced.keys, tables)
+
+
+def _binned(
+    column: int, places: np.ndarray, bins: np.ndarray, count: int, slices: int, weights: list[np.ndarray | None]
+) -> Table:
+    distinct, codes = numbered(places * count + bins, slices * CLUSTERS * count)
+    rest, of_bin = np.divmod(distinct, count)
+    sums = [np.bincount(codes, weight, len(distinct)).astype(np.float64) for weight in weights]
+    return Table(_keys(column, *np.divmod(rest, CLUSTERS), of_bin), np.stack(sums, axis=1))
 
 
 def _keys(column: int, of_slice: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    return np.stack([of_slice, np.full(len(of_slice), column), *others], axis=1).astype(np.int64)
+    return np.stack([of_slice, np.full(len(of_slice), column), *others], axis=1).astype(np.int32)

@@ -13,6 +13,10 @@ from components.metrics.statistics import BINS, FINE, Statistics, Table, bin_edg
 
 ROC_POINTS = 200
 RELIABILITY_BINS = 20
+SCORE_BINS = 50
+"""How many bins a distribution of scores has, but for one more where they begin and end within others."""
+
+_JOINT_BINS = (1, 2, 4, 8, 16, 32)
 MOST_ACTIVE = 10
 """log2 of the number of rows from which on users are not told apart."""
 
@@ -40,12 +44,15 @@ def curves(statistics: Statistics, column: int) -> dict[str, Any] | None:
 
 
 def _distribution(bins: np.ndarray) -> dict[str, list]:
-    """The bins from the first to the last that has rows."""
-    coarse = bins.sum(axis=0).reshape(BINS, FINE, 3).sum(axis=1)
+    """The bins from the first to the last that has rows, joined until they are few enough."""
+    fine = bins.sum(axis=0)
+    span = np.ptp(np.flatnonzero(fine[:, 0])) + 1
+    joint = next(width for width in _JOINT_BINS if span <= width * SCORE_BINS)
+    coarse = fine.reshape(-1, joint, 3).sum(axis=1)
     filled = np.flatnonzero(coarse[:, 0])
     kept = slice(filled[0], filled[-1] + 1)
     return {
-        "score_edges": bin_edges()[filled[0] : filled[-1] + 2].tolist(),
+        "score_edges": bin_edges(len(coarse))[filled[0] : filled[-1] + 2].tolist(),
         "positives": coarse[kept, 1].astype(int).tolist(),
         "negatives": (coarse[kept, 0] - coarse[kept, 1]).astype(int).tolist(),
     }

@@ -7,7 +7,8 @@ variance, as they do with few positive rows, it is known less well than k cluste
 are Satterthwaite's, 3 * (sum d^2)^2 / sum d^4 - 2, where d are the deviations (3 for the kurtosis of the normal
 distribution), from 1 to k - 1.
 
-Bounded metrics have their interval made where they are not: areas in log-odds, losses and ratios as logarithms.
+Bounded metrics have their interval made where they are not: areas in log-odds, losses and ratios as logarithms. An
+interval `from_0` is symmetric, and cut off at 0.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LEVEL = 0.95
 LEAST_CLUSTERS = 10
 """With fewer clusters that have rows, there is no interval."""
 
-Scale = Literal["identity", "log", "log_odds"]
+Scale = Literal["identity", "from_0", "log", "log_odds"]
 
 
 def interval(values: np.ndarray, without: np.ndarray, scales: tuple[Scale, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -57,6 +58,8 @@ def _ends(value: float, half: float, scale: Scale) -> tuple[float, float]:
     """Makes the interval on a scale, with the half width that it has there to first order."""
     if np.isnan(half) or scale == "identity":
         return value - half, value + half
+    if scale == "from_0":
+        return max(value - half, 0.0), value + half
     if scale == "log":
         factor = np.exp(half / value)
         return value / factor, value * factor

@@ -6,6 +6,7 @@ out, which is what intervals are made of. Their size depends on the numbers of s
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,16 +35,18 @@ weights and the weighted sum."""
 
 KEYS = {
     "sums": ("column", "cluster"),
-    "bins": ("column", "cluster", "bin"),
+    "gaps": ("column", "cluster", "bin"),
+    "bins": ("column", "cluster", "fine bin"),
     "pieces": ("column", "piece"),
     "piece_clusters": ("column", "piece", "cluster"),
     "roc": ("column", "piece", "point"),
     "activity": ("column", "activity", "cluster"),
 }
-"""The tables and their keys, after the slice. `column` is one of the scores', `bin` as in `score_bins`.
+"""The tables and their keys, after the slice. `column` is one of the scores', a `fine bin` as in `score_bins`.
 
 - `sums`: see SUMS.
-- `bins`: rows, positives, sum of scores.
+- `gaps`: sum of scores less positives; this is the largest, and has nothing that another table has.
+- `bins`, of the slice of all rows: rows, positives, sum of scores.
 - `pieces`: of the rows in a range of scores, the positives, the negatives and the doubled wins among themselves;
   pieces ascend with their scores.
 - `piece_clusters`: of a cluster's rows in such a range, the positives, the negatives, the doubled wins of the positives
@@ -52,8 +55,10 @@ KEYS = {
 - `activity`, of the slice of all rows: users with an AUC and the sum of their AUCs, by log2 of their rows.
 """
 
-BINS = 80
-FINE = 8
+BINS = 40
+"""Bins of the calibration error: half a unit wide in log-odds."""
+
+FINE = 32
 """Into how many parts a bin is divided in the slice of all rows, for curves."""
 
 _WIDEST = 10.0
@@ -71,9 +76,9 @@ def score_bins(scores: np.ndarray) -> np.ndarray:
     return np.clip(places, 0, BINS * FINE - 1).astype(np.int64)
 
 
-def bin_edges() -> np.ndarray:
-    """Returns the scores between which the (coarse) bins lie: [BINS + 1], from 0 to 1."""
-    edges = 1 / (1 + np.exp(-np.linspace(-_WIDEST, _WIDEST, BINS + 1)))
+def bin_edges(count: int = BINS) -> np.ndarray:
+    """Returns the scores between which bins lie, [count + 1], from 0 to 1; BINS * FINE of them are the fine ones."""
+    edges = 1 / (1 + np.exp(-np.linspace(-_WIDEST, _WIDEST, count + 1)))
     edges[0], edges[-1] = 0, 1
     return edges
 
@@ -83,7 +88,7 @@ class Table:
     """Sums by key; a key may stand there more than once.
 
     Attributes:
-      keys: [K, D] int64.
+      keys: [K, D] integers.
       values: [K, V] float64 or int64.
     """
 
@@ -94,10 +99,18 @@ class Table:
         """Returns every key once, ascending."""
         if not len(self.keys):
             return self
-        order = np.lexsort(self.keys.T[::-1])
-        keys = self.keys[order]
-        starts = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1)))
-        return Table(keys[starts], np.add.reduceat(self.values[order], starts, axis=0))
+        sizes = [int(column.max()) + 1 for column in self.keys.T]
+        if math.prod(sizes) < 2**63:
+            packed = np.ravel_multi_index(tuple(self.keys.T.astype(np.int64)), sizes)
+            order = np.argsort(packed, kind="stable")
+            starts = np.flatnonzero(np.diff(packed[order], prepend=-1))
+        else:
+            order = np.lexsort(self.keys.T[::-1])
+            starts = np.flatnonzero(np.append(True, (self.keys[order[1:]] != self.keys[order[:-1]]).any(axis=1)))
+        keys = self.keys[order[starts]]
+        if len(starts) == len(order):
+            return Table(keys, self.values[order])
+        return Table(keys, np.add.reduceat(self.values[order], starts, axis=0))
 
 
 @dataclass(frozen=True)

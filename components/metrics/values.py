@@ -17,11 +17,16 @@ from components.metrics.groups import CLUSTERS, NO_GROUP, clusters
 from components.metrics.intervals import Scale, interval
 from components.metrics.rows import NOT_COUNTED, Layout, OutputColumns, Rows
 from components.metrics.slicing import Sliced
-from components.metrics.statistics import BINS, FINE, SUMS, Statistics
+from components.metrics.statistics import BINS, SUMS, Statistics
 
 _COUNTS = ("example_count", "positive_count", "gauc_users", "gauc_users_left_out", "gauc_rows_left_out")
 _MEASURED = tuple(name for name in METRICS if name not in _COUNTS)
-_SCALES: dict[str, Scale] = dict.fromkeys(("auc", "gauc", "gauc_by_impressions", "gauc_by_positives"), "log_odds")
+_SCALES: dict[str, Scale] = {
+    **dict.fromkeys(("auc", "gauc", "gauc_by_impressions", "gauc_by_positives"), "log_odds"),
+    "expected_calibration_error": "from_0",
+}
+"""Others: as logarithms."""
+
 _IDENTITY: tuple[Scale, ...] = tuple("identity" for _ in _MEASURED)
 
 
@@ -120,11 +125,11 @@ def _measured(statistics: Statistics, column: int) -> Measured:
         return Measured(np.zeros(0, np.int64), totals, np.zeros((0, len(_MEASURED))))
     present, of_cluster = sums[0][:, 0], sums[1]
     total = of_cluster.sum(axis=0)
-    bins = _bins(statistics, column, present)
+    gaps = _gaps(statistics, column, present)
     auc = _auc(statistics, column, present)
-    all_bins = bins.sum(axis=0)
-    everything = _metrics(total[None], all_bins[None], auc[:1])
-    without = _metrics(total - of_cluster, all_bins - bins, auc[1:])
+    all_gaps = gaps.sum(axis=0)
+    everything = _metrics(total[None], all_gaps[None], auc[:1])
+    without = _metrics(total - of_cluster, all_gaps - gaps, auc[1:])
     totals = {name: everything[name][0] for name in _MEASURED} | {
         "example_count": total[SUMS.index("rows")],
         "positive_count": total[SUMS.index("positives")],
@@ -139,12 +144,12 @@ def _measured(statistics: Statistics, column: int) -> Measured:
     )
 
 
-def _metrics(sums: np.ndarray, bins: np.ndarray, auc: np.ndarray) -> dict[str, np.ndarray]:
+def _metrics(sums: np.ndarray, gaps: np.ndarray, auc: np.ndarray) -> dict[str, np.ndarray]:
     """Computes the metrics of L sets of rows.
 
     Args:
       sums: [L, S], see SUMS.
-      bins: [L, BINS, 3], rows, positives and sum of scores.
+      gaps: [L, BINS], sums of scores less positives.
       auc: [L], which is no function of sums.
 
     Returns:
@@ -163,7 +168,7 @@ def _metrics(sums: np.ndarray, bins: np.ndarray, auc: np.ndarray) -> dict[str, n
             "log_loss": log_loss,
             "normalized_entropy": log_loss / entropy,
             "calibration": np.where(of["positives"] > 0, of["scores"] / of["positives"], np.nan),
-            "expected_calibration_error": np.abs(bins[:, :, 2] - bins[:, :, 1]).sum(axis=1) / of["rows"],
+            "expected_calibration_error": np.abs(gaps).sum(axis=1) / of["rows"],
         }
     return {name: np.where(np.isnan(of["scores"]), np.nan, value) for name, value in values.items()}
 
@@ -206,14 +211,14 @@ def _auc(statistics: Statistics, column: int, present: np.ndarray) -> np.ndarray
     return result
 
 
-def _bins(statistics: Statistics, column: int, present: np.ndarray) -> np.ndarray:
-    """Returns [k, BINS, 3] for the clusters that are present."""
-    dense = np.zeros((len(present) * BINS, 3))
-    found = _of_column(statistics, "bins", column)
+def _gaps(statistics: Statistics, column: int, present: np.ndarray) -> np.ndarray:
+    """Returns [k, BINS] for the clusters that are present."""
+    dense = np.zeros((len(present), BINS))
+    found = _of_column(statistics, "gaps", column)
     if found is not None:
         keys, values = found
-        np.add.at(dense, np.searchsorted(present, keys[:, 0]) * BINS + keys[:, 1] // FINE, values)
-    return dense.reshape(len(present), BINS, 3)
+        dense[np.searchsorted(present, keys[:, 0]), keys[:, 1]] = values[:, 0]
+    return dense
 
 
 def _of_column(statistics: Statistics, name: str, column: int) -> tuple[np.ndarray, np.ndarray] | None:

@@ -120,10 +120,10 @@ def _reference(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> dic
 
 
 def _calibration_error(labels: np.ndarray, scores: np.ndarray) -> float:
-    """By bins of a quarter in log-odds."""
+    """By bins of one half in log-odds."""
     bins: dict[int, list[float]] = {}
     for label, score in zip(labels, scores, strict=True):
-        bins.setdefault(math.floor(4 * math.log(score / (1 - score))), []).append(score - label)
+        bins.setdefault(math.floor(2 * math.log(score / (1 - score))), []).append(score - label)
     return sum(abs(sum(gaps)) for gaps in bins.values()) / len(labels) if len(labels) else math.nan
 
 

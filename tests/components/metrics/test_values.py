@@ -10,7 +10,7 @@ import sklearn.metrics
 from components.metrics.curves import curves
 from components.metrics.rows import Layout, OutputColumns, Rows
 from components.metrics.slicing import Sliced
-from components.metrics.statistics import Statistics, bin_edges, score_bins
+from components.metrics.statistics import FINE, Statistics, bin_edges, score_bins
 from components.metrics.values import Measured, measured, output_values, statistics_of
 
 _LAYOUT = Layout(("",), (OutputColumns("x", "x", None),))
@@ -96,7 +96,7 @@ def test_a_slice_without_rows_that_count_has_counts_of_0() -> None:
 
 def test_bins_lie_between_their_edges() -> None:
     scores = np.append(np.random.default_rng(0).random(1000), [0, 1, 1e-12])
-    bins = score_bins(scores) // 8
+    bins = score_bins(scores) // FINE
     assert (bin_edges()[bins] <= scores + 1e-12).all()
     assert (scores <= bin_edges()[bins + 1] + 1e-12).all()
 
@@ -108,6 +108,10 @@ def test_curves_add_up() -> None:
     assert sum(found["positives"]) == labels.sum()
     assert sum(found["negatives"]) == (~labels).sum()
     assert len(found["score_edges"]) == len(found["positives"]) + 1
+    assert 20 <= len(found["positives"]) <= 52
+    assert found["score_edges"] == sorted(found["score_edges"])
+    below = (scores < found["score_edges"][7] - 1e-6).sum()
+    assert sum(found["positives"][:7]) + sum(found["negatives"][:7]) == pytest.approx(below, abs=3)
     reliability = found["reliability"]
     assert sum(each["rows"] for each in reliability) == 3000
     assert sum(each["rows"] * each["observed"] for each in reliability) == pytest.approx(labels.sum())
