@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 
-from components.evaluator.settings import EvaluationSettings
+from components.evaluator.settings import Activity, Buckets, EvaluationSettings, column_of
 from components.log_example_gen.settings import ExampleColumn, Label, LogSettings
 from models.features import BagFeature, Feature, FeatureLayout, NumericFeature
 from models.settings import ModelSettings, TrainingSettings
@@ -308,11 +308,12 @@ def _uses(config: Config) -> Iterator[_Use]:
         kind: Literal["float", "bytes"] = "float" if isinstance(feature, NumericFeature) else "bytes"
         separator = feature.separator if isinstance(feature, BagFeature) else None
         yield _Use(place, f"feature '{feature.name}'", feature.source, ExampleColumn(kind=kind, separator=separator))
-    for index, names in enumerate(config.evaluation.slices):
-        for name in names:
-            yield _Use(
-                ("evaluation", "slices", index), f"evaluation.slices[{index}]", name, ExampleColumn(kind="bytes")
-            )
+    for index, slicing in enumerate(config.evaluation.slices):
+        for dimension in slicing:
+            if not isinstance(dimension, Activity):
+                wanted = ExampleColumn(kind="float" if isinstance(dimension, Buckets) else "bytes")
+                user = f"evaluation.slices[{index}]"
+                yield _Use(("evaluation", "slices", index), user, column_of(dimension), wanted)
     yield _Use(
         ("evaluation", "group_by"), "evaluation.group_by", config.evaluation.group_by, ExampleColumn(kind="bytes")
     )

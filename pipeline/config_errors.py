@@ -192,20 +192,22 @@ def _members(annotation: Any) -> list[Any]:
 
 
 def _member(annotation: Any, data: Any) -> Any:
-    """The alternative of a union that `data` means: the one with the same `kind`, else the first."""
+    """The alternative of a union that `data` means: the one with the same `kind`, or with its keys, else the first."""
     members = _members(annotation)
+    if not isinstance(data, dict):
+        return members[0]
     for member in members:
         field = _fields(member).get("kind")
-        if field is not None and isinstance(data, dict) and data.get("kind") == field.default:
+        if field is not None and data.get("kind") == field.default:
             return member
-    return members[0]
+    return max(members, key=lambda member: (len(data.keys() & _fields(member).keys()), bool(_fields(member))))
 
 
 def _step(annotation: Any, key: str | int, data: Any) -> Any:
     member = _member(annotation, data)
     origin, arguments = get_origin(member), get_args(member)
-    if origin in (tuple, list) and isinstance(key, int):
-        return arguments[0]
+    if origin in (tuple, list):
+        return arguments[0] if isinstance(key, int) else _step(arguments[0], key, data)  # one in place of a list
     if origin is dict:
         return arguments[1]
     field = _fields(member).get(str(key))
@@ -220,6 +222,8 @@ def _fields(annotation: Any) -> dict[str, FieldInfo]:
 
 
 def _keys(annotation: Any) -> list[str]:
+    if get_origin(annotation) in (tuple, list):
+        return _keys(get_args(annotation)[0])
     return [key for member in _members(annotation) for key in _fields(member)]
 
 

@@ -40,8 +40,8 @@ def eval_config(settings: EvaluationSettings, graph: TaskGraph) -> config_pb2.Ev
             if output.given is not None:
                 model.example_weight_keys[output.name] = output.given
     config.slicing_specs.add()
-    for names in settings.slices:
-        config.slicing_specs.add(feature_keys=sorted(names))
+    for names in settings.slicings:
+        config.slicing_specs.add(feature_keys=names)
     for output in graph.outputs():
         _add_metrics(config, settings, output)
     return config
@@ -52,6 +52,11 @@ def _add_metrics(config: config_pb2.EvalConfig, settings: EvaluationSettings, ou
     spec = config.metrics_specs.add(output_names=[output.name])
     spec.example_weights.weighted = output.given is not None
     spec.example_weights.unweighted = output.given is None
+    options = {"group_by": settings.group_by, "buckets": settings.buckets}
+    details = task_metrics.Details
+    spec.metrics.add(
+        class_name=details.__name__, module=details.__module__, config=json.dumps({"name": details.METRIC, **options})
+    )
     for name, cls in task_metrics.METRIC_CLASSES.items():
         metric = spec.metrics.add(class_name=cls.__name__, module=cls.__module__)
         min_examples = {}
@@ -63,7 +68,7 @@ def _add_metrics(config: config_pb2.EvalConfig, settings: EvaluationSettings, ou
                 min_examples[slicing_text(slicing)] = threshold.min_examples
             for bound in _bounds(threshold):
                 metric.per_slice_thresholds.add(slicing_specs=[slicing], threshold=bound)
-        metric.config = json.dumps({"name": name, "group_by": settings.group_by, "min_examples": min_examples})
+        metric.config = json.dumps({"name": name, **options, "min_examples": min_examples})
 
 
 def _slicing(threshold: Threshold) -> config_pb2.SlicingSpec:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from components.evaluator.settings import EvaluationSettings, Threshold
+from components.evaluator.settings import Activity, Buckets, EvaluationSettings, Threshold
 from components.log_example_gen import settings as logs
 from components.log_example_gen.plan import make_plan
 from components.log_example_gen.records import REASONS
@@ -50,6 +50,8 @@ HEADINGS = {
     TrainingSettings: "Training",
     EarlyStopping: "Early stopping",
     EvaluationSettings: "Evaluation",
+    Buckets: "Slices by number",
+    Activity: "Slices by activity",
     Threshold: "Thresholds",
 }
 

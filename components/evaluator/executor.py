@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
@@ -18,8 +18,9 @@ from tfx.utils import io_utils, proto_utils
 
 from components.evaluator import results, verdict
 from components.evaluator.bounds import bounds
-from components.evaluator.results import MetricValue, Verdict
+from components.evaluator.results import ActivityBin, Curves, MetricValue, ReliabilityBin, Verdict
 from components.metrics.slice_key import SliceKey
+from components.metrics.task_metrics import DETAILS, ReadDetails, read_details
 
 HAS_MODEL_PROPERTY = "has_model"
 """Custom property of the baseline artifact: 0 where it stands for "no model has been blessed yet"."""
@@ -43,7 +44,7 @@ class Executor(tfx_executor.Executor):
     """
 
     def Do(self, input_dict: _Artifacts, output_dict: _Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Evaluates, writes `metrics.json` and `verdict.json`, and blesses the candidate or not.
+        """Evaluates, writes `metrics.json`, `curves.json` and `verdict.json`, and blesses the candidate or not.
 
         Args:
           input_dict: `examples`, `model`, and `baseline_model`, whose custom property `has_model` may say 0.
@@ -71,9 +72,11 @@ class Executor(tfx_executor.Executor):
 
         evaluation = artifact_utils.get_single_instance(output_dict[standard_component_specs.EVALUATION_KEY])
         baselines = {spec.name for spec in config.model_specs if spec.is_baseline}
-        metrics = list(metric_values(tfma.load_metrics(evaluation.uri), baselines))
+        sliced = list(tfma.load_metrics(evaluation.uri))
+        metrics = list(metric_values(sliced, baselines))
         judged = verdict.judge(metrics, bounded, has_baseline)
         results.write_metrics(evaluation.uri, metrics)
+        results.write_curves(evaluation.uri, curves(sliced, baselines))
         results.write_verdict(evaluation.uri, judged)
         _bless(output_dict, input_dict, exec_properties, judged)
         _logger.info("evaluated %d slices in %.0f s", len({each.slice for each in metrics}), time.monotonic() - started)
@@ -83,7 +86,7 @@ class Executor(tfx_executor.Executor):
 def metric_values(
     sliced: Iterable[metrics_for_slice_pb2.MetricsForSlice], baselines: set[str]
 ) -> Iterator[MetricValue]:
-    """Flattens TFMA's metrics; differences between models are left out.
+    """Flattens TFMA's metrics, with their intervals and the differences between the models.
 
     Args:
       sliced: As `tfma.load_metrics` reads them.
@@ -91,15 +94,41 @@ def metric_values(
     """
     for of_slice in sliced:
         key = _slice_key(of_slice.slice_key)
-        for metric in of_slice.metric_keys_and_values:
-            if not metric.key.is_diff:
-                yield MetricValue(
-                    model="baseline" if metric.key.model_name in baselines else "candidate",
-                    slice=key,
-                    output=metric.key.output_name,
-                    metric=metric.key.name,
-                    value=metric.value.double_value.value,
+        for name, output, details in _details(of_slice):
+            model: Literal["candidate", "baseline"] = "baseline" if name in baselines else "candidate"
+            for metric, value in details.values.items():
+                yield MetricValue(model, key, output, metric, value.value, value.low, value.high)
+            for metric, value in details.difference.items():
+                yield MetricValue("difference", key, output, metric, value.value, value.low, value.high)
+
+
+def curves(sliced: Iterable[metrics_for_slice_pb2.MetricsForSlice], baselines: set[str]) -> Iterator[Curves]:
+    """Reads the curves of each model and output that has scores.
+
+    Args:
+      sliced: As `tfma.load_metrics` reads them.
+      baselines: Names of the baseline among the models.
+    """
+    for of_slice in sliced:
+        for name, output, details in _details(of_slice):
+            if details.curves is not None:
+                plain = {field: tuple(numbers) for field, numbers in details.curves.items()}
+                yield Curves(
+                    model="baseline" if name in baselines else "candidate",
+                    output=output,
+                    **plain
+                    | {
+                        "reliability": tuple(ReliabilityBin(**each) for each in plain["reliability"]),
+                        "by_activity": tuple(ActivityBin(**each) for each in plain["by_activity"]),
+                    },
                 )
+
+
+def _details(of_slice: metrics_for_slice_pb2.MetricsForSlice) -> Iterator[tuple[str, str, ReadDetails]]:
+    """Yields model, output, and what is known of them."""
+    for metric in of_slice.metric_keys_and_values:
+        if metric.key.name == DETAILS and not metric.key.is_diff:
+            yield metric.key.model_name, metric.key.output_name, read_details(metric.value.bytes_value)
 
 
 def _slice_key(key: metrics_for_slice_pb2.SliceKey) -> SliceKey:

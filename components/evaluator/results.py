@@ -1,7 +1,8 @@
 """The files that an evaluation leaves behind, and how to read them.
 
-`metrics.json` has every metric of every model, output and slice; `verdict.json` says whether the candidate may be
-pushed and why not. Both lie in the evaluation artifact's folder, next to TFMA's own files.
+`metrics.json` has every metric of every model, output and slice, and the differences between the models, each with its
+95% interval; `curves.json` what is drawn of all rows; `verdict.json` says whether the candidate may be pushed and why
+not. All lie in the evaluation artifact's folder, next to TFMA's own files.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import IO, Any, Literal
 from components.metrics.slice_key import SliceKey
 
 METRICS_FILE = "metrics.json"
+CURVES_FILE = "curves.json"
 VERDICT_FILE = "verdict.json"
 
 
@@ -25,18 +27,90 @@ class MetricValue:
     """One number.
 
     Attributes:
-      model: Whose: the candidate's, or the baseline's (the last blessed model).
+      model: Whose: the candidate's, the baseline's (the last blessed model), or the first less the second, row
+        by row on the same data.
       slice: Over which rows.
       output: Of which probability.
       metric: The metric's name.
       value: nan where the metric has no value (an AUC of one class).
+      low: The lower end of the value's 95% interval; nan where there is none (counts have none).
+      high: Its upper end.
     """
 
-    model: Literal["candidate", "baseline"]
+    model: Literal["candidate", "baseline", "difference"]
     slice: SliceKey
     output: str
     metric: str
     value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Rows of neighbouring scores: what was promised, and what came.
+
+    Attributes:
+      rows: How many.
+      predicted: Their mean score.
+      observed: Their share of positives.
+      low: The lower end of its 95% interval.
+      high: The upper end.
+    """
+
+    rows: int
+    predicted: float
+    observed: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ActivityBin:
+    """Users by the number of their rows that count for the output.
+
+    Attributes:
+      least: The smallest number of rows.
+      most: The largest; None: no limit.
+      users: Users with an AUC.
+      gauc: The mean of their AUCs, every user weighing 1; nan without users.
+      low: The lower end of its 95% interval.
+      high: The upper end.
+    """
+
+    least: int
+    most: int | None
+    users: int
+    gauc: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What is drawn of one model's output over all rows.
+
+    Attributes:
+      model: Whose.
+      output: Of which probability.
+      score_edges: [K + 1], ascending: the bins of the scores.
+      positives: [K] positive rows per bin.
+      negatives: [K] negative rows per bin.
+      false_positive_rate: [P] of the ROC curve, ascending from 0 to 1.
+      true_positive_rate: [P] of the ROC curve.
+      reliability: Predicted against observed, by ascending score.
+      by_activity: GAUC by the number of rows per user, ascending.
+    """
+
+    model: Literal["candidate", "baseline"]
+    output: str
+    score_edges: tuple[float, ...]
+    positives: tuple[int, ...]
+    negatives: tuple[int, ...]
+    false_positive_rate: tuple[float, ...]
+    true_positive_rate: tuple[float, ...]
+    reliability: tuple[ReliabilityBin, ...]
+    by_activity: tuple[ActivityBin, ...]
 
 
 @dataclass(frozen=True)
@@ -52,6 +126,8 @@ class Finding:
       kind: Whether the bound is on the value, or on its change against the baseline.
       baseline_value: The baseline's value; None where it has none or there is no baseline.
       text: All that in a sentence.
+      low: The lower end of the 95% interval of what is bounded: the value, or its difference to the baseline's.
+      high: Its upper end.
     """
 
     slice: SliceKey
@@ -62,6 +138,8 @@ class Finding:
     kind: Literal["absolute", "change"]
     baseline_value: float | None
     text: str
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +153,7 @@ class Verdict:
       undefined: Slices that have no value and do not block.
       too_small: Slices that have too few rows and do not block.
       not_compared: Bounds on change without a baseline's value.
+      kept: Bounds that the candidate keeps.
     """
 
     blessed: bool
@@ -83,11 +162,17 @@ class Verdict:
     undefined: tuple[Finding, ...] = ()
     too_small: tuple[Finding, ...] = ()
     not_compared: tuple[Finding, ...] = ()
+    kept: tuple[Finding, ...] = ()
+
+
+_MODELS = ("candidate", "baseline", "difference")
 
 
 def write_metrics(uri: str, metrics: Iterable[MetricValue]) -> None:
     """Writes `metrics.json`, ordered by model, output, slice; a missing value is null."""
-    ordered = sorted(metrics, key=lambda each: (each.model == "baseline", each.output, _order(each.slice), each.metric))
+    ordered = sorted(
+        metrics, key=lambda each: (_MODELS.index(each.model), each.output, _order(each.slice), each.metric)
+    )
     _write(uri, METRICS_FILE, [_plain(each) for each in ordered])
 
 
@@ -95,10 +180,29 @@ def read_metrics(uri: str) -> list[MetricValue]:
     """Reads `metrics.json` of an evaluation artifact's folder."""
     return [
         MetricValue(
-            **{**each, "slice": _key(each["slice"]), "value": math.nan if each["value"] is None else each["value"]}
+            **{**each, "slice": _key(each["slice"])}
+            | {name: math.nan if each[name] is None else each[name] for name in ("value", "low", "high")}
         )
         for each in _read(uri, METRICS_FILE)
     ]
+
+
+def write_curves(uri: str, curves: Iterable[Curves]) -> None:
+    """Writes `curves.json`; a missing number is null."""
+    _write(uri, CURVES_FILE, [_without_nan(dataclasses.asdict(each)) for each in curves])
+
+
+def read_curves(uri: str) -> list[Curves]:
+    """Reads `curves.json` of an evaluation artifact's folder."""
+    read = []
+    for each in _read(uri, CURVES_FILE):
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in each.items()
+        }
+        plain["reliability"] = tuple(ReliabilityBin(**_with_nan(bin_)) for bin_ in each["reliability"])
+        plain["by_activity"] = tuple(ActivityBin(**_with_nan(bin_, but="most")) for bin_ in each["by_activity"])
+        read.append(Curves(**plain))
+    return read
 
 
 def write_verdict(uri: str, verdict: Verdict) -> None:
@@ -127,10 +231,20 @@ def _plain_part(value: bool | Sequence[Finding]) -> Any:
 
 
 def _plain(each: MetricValue | Finding) -> dict[str, Any]:
-    plain = dataclasses.asdict(each) | {"slice": dict(each.slice)}
-    if plain["value"] is not None and not math.isfinite(plain["value"]):
-        plain["value"] = None
-    return plain
+    return _without_nan(dataclasses.asdict(each)) | {"slice": dict(each.slice)}
+
+
+def _without_nan(value: Any) -> Any:
+    """Replaces numbers that JSON does not have by null, however deep."""
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _with_nan(values: dict[str, Any], but: str = "") -> dict[str, Any]:
+    return {name: math.nan if value is None and name != but else value for name, value in values.items()}
 
 
 def _key(slice_: dict[str, str | int]) -> SliceKey:

@@ -5,19 +5,32 @@ These classes are the `evaluation:` section of a configuration file. They are st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from components.metrics.catalog import METRICS
 from models.tasks import TaskGraph
 
+ACTIVITY = "activity"
+"""The column, in slices' names, of slices by the number of a user's rows."""
+
 
 def _listed(value: Any) -> Any:
-    """Reads one name as a list of one; makes tuples of lists, which strict validation does not do here."""
-    if isinstance(value, str):
+    """Reads one name, or one mapping, as a list of one; makes tuples of lists, as strict validation does not here."""
+    if isinstance(value, str | dict | BaseModel):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _listed_numbers(value: Any) -> Any:
+    return (value,) if isinstance(value, int | float) else _listed(value)
+
+
+def _ascending(edges: Sequence[float]) -> None:
+    if list(edges) != sorted(set(edges)):
+        raise ValueError(f"edges must ascend, they are {list(edges)}")
 
 
 def _columns_or_values(value: Any) -> Any:
@@ -26,7 +39,63 @@ def _columns_or_values(value: Any) -> Any:
     return _listed(value)
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+class Buckets(BaseModel, extra="forbid", frozen=True):
+    """Slices by a column of numbers.
+
+    Attributes:
+      column: The column; slices are called by it.
+      edges: Where buckets begin: 10 and 50 make `<10`, `10..50` (from 10, below 50) and `>=50`.
+    """
+
+    column: str
+    edges: Annotated[
+        tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_listed_numbers), Field(min_length=1)
+    ]
+
+    @field_validator("edges")
+    @classmethod
+    def _in_order(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        _ascending(edges)
+        return edges
+
+
+class Activity(BaseModel, extra="forbid", frozen=True):
+    """Slices by how many of the evaluated rows a row's user has; the slices' column is called `activity`.
+
+    Attributes:
+      activity: Where buckets begin: 5 and 20 make `<5`, `5..20` (from 5, below 20) and `>=20`.
+    """
+
+    activity: Annotated[tuple[Annotated[int, Field(ge=2)], ...], BeforeValidator(_listed_numbers), Field(min_length=1)]
+
+    @field_validator("activity")
+    @classmethod
+    def _in_order(cls, edges: tuple[int, ...]) -> tuple[int, ...]:
+        _ascending(edges)
+        return edges
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Activity) or (isinstance(value, dict) and "activity" in value):
+        return "by_activity"
+    return "in_buckets" if isinstance(value, Buckets | dict) else "by_value"
+
+
+Dimension = Annotated[
+    Annotated[str, Tag("by_value")] | Annotated[Buckets, Tag("in_buckets")] | Annotated[Activity, Tag("by_activity")],
+    Discriminator(_kind),
+]
+"""What rows are told apart by: the values of a column, its buckets, or the activity of the user."""
+
+Slicing = Annotated[tuple[Dimension, ...], BeforeValidator(_listed), Field(min_length=1)]
+"""One dimension, or several crossed."""
+
+
+def column_of(dimension: str | Buckets | Activity) -> str:
+    """Returns the column that a dimension has in the names of slices."""
+    if isinstance(dimension, str):
+        return dimension
+    return dimension.column if isinstance(dimension, Buckets) else ACTIVITY
 
 
 class Threshold(BaseModel, extra="forbid", frozen=True):
@@ -80,17 +149,41 @@ class EvaluationSettings(BaseModel, extra="forbid", frozen=True):
 
     Attributes:
       group_by: The column that names the user, for GAUC.
-      slices: Columns to report by; two columns in a list are crossed. All rows together are always reported.
+      slices: What to report by; two in a list are crossed. All rows together are always reported.
       thresholds: At least one: without any, every model would be pushed.
     """
 
     group_by: str = "user_id"
-    slices: tuple[Names, ...] = ()
+    slices: tuple[Slicing, ...] = ()
     thresholds: tuple[Threshold, ...] = Field(min_length=1)
+
+    @property
+    def slicings(self) -> tuple[tuple[str, ...], ...]:
+        """The columns of each way of slicing, sorted."""
+        return tuple(tuple(sorted(map(column_of, slicing))) for slicing in self.slices)
+
+    @property
+    def buckets(self) -> dict[str, tuple[float, ...]]:
+        """The edges of the columns that have buckets, `activity` among them."""
+        found: dict[str, tuple[float, ...]] = {}
+        for slicing in self.slices:
+            for dimension in slicing:
+                if isinstance(dimension, Buckets):
+                    found[dimension.column] = dimension.edges
+                elif isinstance(dimension, Activity):
+                    found[ACTIVITY] = dimension.activity
+        return found
 
     @model_validator(mode="after")
     def _consistent(self) -> EvaluationSettings:
-        known = [tuple(sorted(names)) for names in self.slices]
+        known = self.slicings
+        meant: dict[str, str | Buckets | Activity] = {}
+        for dimension in (each for slicing in self.slices for each in slicing):
+            column = column_of(dimension)
+            if meant.setdefault(column, dimension) != dimension:
+                raise ValueError(
+                    f"slices: '{column}' comes in two forms; a column is sliced in one way wherever it stands"
+                )
         for names in known:
             if known.count(names) > 1 or len(set(names)) < len(names):
                 raise ValueError(f"slices: {list(names)} comes twice, or has a column twice")

@@ -98,6 +98,7 @@ def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline:
         undefined=tuple(outcomes["undefined"]),
         too_small=tuple(outcomes["too_small"]),
         not_compared=tuple(outcomes["not_compared"]),
+        kept=tuple(outcomes["kept"]),
     )
 
 
@@ -123,7 +124,9 @@ def _check(bound: Bound, key: SliceKey, table: _Table, has_baseline: bool) -> tu
         why = "it does not answer this output" if has_baseline else "there is none"
         return found("not_compared", f"{subject} is not compared with the blessed model's: {why}")
     failure = _failure(bound, value, blessed)
-    return found("reasons" if failure else "kept", f"{subject} is {failure}")
+    return (
+        found("reasons", f"{subject} is {failure}") if failure else found("kept", f"{subject} is {value:.4f}, as asked")
+    )
 
 
 def _failure(bound: Bound, value: float, blessed: float) -> str:

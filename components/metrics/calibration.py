@@ -27,8 +27,18 @@ def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
     labels, probabilities = _checked(labels, probabilities)
     if not len(labels):
         return float("nan")
-    kept = np.clip(probabilities, _CLOSEST_TO_CERTAIN, 1 - _CLOSEST_TO_CERTAIN)
-    return float(-np.log(np.where(labels, kept, 1 - kept)).mean())
+    return float(row_losses(labels, probabilities).mean())
+
+
+def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Computes each row's log loss, in nats.
+
+    Args:
+      labels: [N] bool.
+      probabilities: [N]; kept 1e-7 away from 0 and 1.
+    """
+    kept = np.clip(np.asarray(probabilities, np.float64), _CLOSEST_TO_CERTAIN, 1 - _CLOSEST_TO_CERTAIN)
+    return -np.log(np.where(labels, kept, 1 - kept))
 
 
 def calibration(labels: ArrayLike, probabilities: ArrayLike) -> float:

@@ -1,8 +1,8 @@
-"""The Evaluator's extractors: from record batches of raw examples to the rows of every slice.
+"""The Evaluator's extractors: from record batches of raw examples to the statistics of every slice.
 
 TFMA's own extractors hand metrics one example at a time. These keep a batch in a few arrays: the columns that the
-evaluation names are read from the record batch, the models answer for the whole batch, and each slice of it goes on as
-one extract. Metrics of this package alone understand it.
+evaluation names are read from the record batch, the models answer for the whole batch, and rows become sums (see
+`components.metrics.sharding`) that go on as one extract for every slice. Metrics of this package alone understand it.
 
 The TFX Evaluator finds `custom_extractors` by the name of this module.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.transforms.window import GlobalWindow
@@ -29,13 +30,19 @@ from tensorflow_model_analysis.extractors import extractor, predictions_extracto
 from tensorflow_model_analysis.proto import config_pb2
 from tfx_bsl.tfxio import tensor_adapter
 
-from components.metrics.groups import group_codes
-from components.metrics.rows import NOT_COUNTED, ROWS_KEY, Layout, Rows
-from components.metrics.slice_key import SliceKey
-from components.metrics.slicing import Column, by_value
+from components.metrics.beam_steps import SliceStatistics
+from components.metrics.by_user import ACTIVITY
+from components.metrics.groups import clusters, group_codes
+from components.metrics.rows import NOT_COUNTED, Layout, Rows
+from components.metrics.sharding import Sharding
+from components.metrics.slicing import Column, crossed
+from components.metrics.statistics import Statistics
 
 BATCH_ROWS = 8192
 """Rows a batch is filled up to: TFXIO's have 1,000 at most, and every (batch, slice) costs the same."""
+
+STATISTICS_KEY = "task_statistics"
+"""The extracts' key of a slice's `Statistics`."""
 
 _READ_STAGE = "ReadColumns"
 _COLUMNS_KEY = "task_columns"
@@ -53,7 +60,7 @@ def custom_extractors(
     Args:
       eval_shared_model: The candidate, or candidate and baseline.
       eval_config: Its model specs name labels and conditions (see `Layout.of`), its slicing specs columns; the metrics'
-        configuration names the user's column (`group_by`).
+        configuration names the user's column (`group_by`) and has the edges of buckets (`buckets`).
       tensor_adapter_config: Not needed: columns are read as they are.
 
     Raises:
@@ -61,24 +68,41 @@ def custom_extractors(
     """
     del tensor_adapter_config
     layout, slicings = Layout.of(eval_config), _slicings(eval_config)
+    group_by, buckets = _options(eval_config)
     models = eval_shared_model if isinstance(eval_shared_model, list) else [eval_shared_model]
     baselines = {model.model_name for model in models if model.is_baseline}
+    sharding = Sharding(layout, tuple(_by_activity(names, buckets) for names in slicings), buckets.get(ACTIVITY, ()))
     return [
-        extractor.Extractor(_READ_STAGE, beam.ParDo(_ReadColumns(layout, _group_by(eval_config), slicings))),
+        extractor.Extractor(_READ_STAGE, beam.ParDo(_ReadColumns(layout, group_by, slicings, buckets))),
         predictions_extractor.PredictionsExtractor(eval_config=eval_config, eval_shared_model=eval_shared_model),
         extractor.Extractor(
             slice_key_extractor.SLICE_KEY_EXTRACTOR_STAGE_NAME,
-            beam.ParDo(_RowsBySlice(layout, slicings, may_lack_outputs=baselines)),
+            _ExtractStatistics(_MakeRows(layout, slicings, buckets, may_lack_outputs=baselines), sharding),
         ),
     ]
 
 
-def _group_by(eval_config: config_pb2.EvalConfig) -> str:
+_Buckets = Mapping[str, tuple[float, ...]]
+
+
+def _options(eval_config: config_pb2.EvalConfig) -> tuple[str, _Buckets]:
+    """Reads the user's column, and the edges by column, from the configuration of the metrics."""
     configs = [json.loads(metric.config or "{}") for spec in eval_config.metrics_specs for metric in spec.metrics]
     columns = {config["group_by"] for config in configs if config.get("group_by")}
     if len(columns) != 1:
         raise ValueError(f"the metrics must name one column as 'group_by', they name {sorted(columns)}")
-    return columns.pop()
+    buckets = {name: tuple(edges) for config in configs for name, edges in config.get("buckets", {}).items()}
+    return columns.pop(), buckets
+
+
+def _by_activity(names: Sequence[str], buckets: _Buckets) -> bool:
+    """Whether slices are, or are crossed with, the numbers of rows of users: a column of that name needs no edges."""
+    return ACTIVITY in names and ACTIVITY in buckets
+
+
+def _read_names(names: Sequence[str], buckets: _Buckets) -> list[str]:
+    """The columns of a slicing that are read from examples."""
+    return [name for name in names if name != ACTIVITY or not _by_activity(names, buckets)]
 
 
 def _slicings(eval_config: config_pb2.EvalConfig) -> list[tuple[str, ...]]:
@@ -95,12 +119,14 @@ class _Columns:
     """What the evaluation needs of a batch of N rows besides the model's answers.
 
     Attributes:
-      groups: [N] int64 (see `Rows`).
+      groups: [N] int64, the users (see `Rows`).
+      clusters: [N] uint8 (see `Rows`).
       labels: Column -> [N] int8.
       slices: Column -> its values.
     """
 
     groups: np.ndarray
+    clusters: np.ndarray
     labels: Mapping[str, np.ndarray]
     slices: Mapping[str, Column]
 
@@ -119,6 +145,7 @@ class _Columns:
         first = parts[0]
         return _Columns(
             np.concatenate([part.groups for part in parts]),
+            np.concatenate([part.clusters for part in parts]),
             {name: np.concatenate([part.labels[name] for part in parts]) for name in first.labels},
             {name: Column.concatenate([part.slices[name] for part in parts]) for name in first.slices},
         )
@@ -127,10 +154,11 @@ class _Columns:
 class _ReadColumns(beam.DoFn):
     """Reads the columns of record batches and fills up batches to BATCH_ROWS."""
 
-    def __init__(self, layout: Layout, group_by: str, slicings: Sequence[tuple[str, ...]]):
+    def __init__(self, layout: Layout, group_by: str, slicings: Sequence[tuple[str, ...]], buckets: _Buckets):
         self._labels = layout.label_columns
         self._group_by = group_by
-        self._slices = sorted({name for names in slicings for name in names})
+        self._slices = sorted({name for names in slicings for name in _read_names(names, buckets)})
+        self._buckets = buckets
         self._held: list[tuple[np.ndarray, _Columns]] = []
 
     def start_bundle(self) -> None:
@@ -139,12 +167,15 @@ class _ReadColumns(beam.DoFn):
     def process(self, extracts: types.Extracts) -> Iterator[types.Extracts]:
         batch: pa.RecordBatch = extracts[constants.ARROW_RECORD_BATCH_KEY]
         raw = batch.column(batch.schema.get_field_index(constants.ARROW_INPUT_COLUMN))
+        examples = raw.flatten().to_numpy(zero_copy_only=False)
+        groups = group_codes(read_column(batch, self._group_by), self._group_by)
         columns = _Columns(
-            groups=group_codes(read_column(batch, self._group_by), self._group_by),
+            groups=groups,
+            clusters=clusters(groups, lambda: pd.util.hash_array(examples).view(np.int64)),
             labels={name: _read_label(batch, name) for name in self._labels},
-            slices={name: read_column(batch, name) for name in self._slices},
+            slices={name: read_column(batch, name, numbers=name in self._buckets) for name in self._slices},
         )
-        self._held.append((raw.flatten().to_numpy(zero_copy_only=False), columns))
+        self._held.append((examples, columns))
         if sum(len(held) for held, _ in self._held) >= BATCH_ROWS:
             yield self._filled()
 
@@ -158,12 +189,13 @@ class _ReadColumns(beam.DoFn):
         return {constants.INPUT_KEY: np.concatenate(examples), _COLUMNS_KEY: _Columns.concatenate(columns)}
 
 
-def read_column(batch: pa.RecordBatch, name: str) -> Column:
+def read_column(batch: pa.RecordBatch, name: str, numbers: bool = False) -> Column:
     """Reads a column of categories or integers; a column that the batch does not have is missing in every row.
 
     Args:
       batch: As TFXIO makes it: lists of values.
       name: The column.
+      numbers: Whether to read one of numbers: integers or floats.
 
     Raises:
       ValueError: The column is of another type.
@@ -174,10 +206,12 @@ def read_column(batch: pa.RecordBatch, name: str) -> Column:
     array = batch.column(index)
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         of = array.type.value_type
-        if pa.types.is_integer(of) or pa.types.is_large_binary(of) or pa.types.is_binary(of):
+        categories = pa.types.is_large_binary(of) or pa.types.is_binary(of)
+        if pa.types.is_integer(of) or (pa.types.is_floating(of) if numbers else categories):
             counts = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
             return Column(array.flatten().to_numpy(zero_copy_only=False), counts)
-    raise ValueError(f"column '{name}' is {array.type}: users and slices need categories (bytes) or integers")
+    wanted = "buckets need numbers" if numbers else "users and slices need categories (bytes) or integers"
+    raise ValueError(f"column '{name}' is {array.type}: {wanted}")
 
 
 def _read_label(batch: pa.RecordBatch, name: str) -> np.ndarray:
@@ -193,24 +227,47 @@ def _read_label(batch: pa.RecordBatch, name: str) -> np.ndarray:
     return labels.astype(np.int8)
 
 
-class _RowsBySlice(beam.DoFn):
-    """Puts labels and the models' answers side by side and hands on the rows of each slice."""
+class _ExtractStatistics(beam.PTransform):
+    """Rows -> an extract for every slice."""
 
-    def __init__(self, layout: Layout, slicings: Sequence[tuple[str, ...]], may_lack_outputs: set[str]):
+    def __init__(self, make_rows: _MakeRows, sharding: Sharding):
+        super().__init__()
+        self._make_rows = make_rows
+        self._sharding = sharding
+
+    def expand(self, extracts: beam.PCollection) -> beam.PCollection:
+        return (
+            extracts
+            | "Rows" >> beam.ParDo(self._make_rows)
+            | "Statistics" >> SliceStatistics(self._sharding)
+            | "Extracts" >> beam.Map(_extract)
+        )
+
+
+class _MakeRows(beam.DoFn):
+    """Puts labels, the models' answers and slices side by side."""
+
+    def __init__(
+        self, layout: Layout, slicings: Sequence[tuple[str, ...]], buckets: _Buckets, may_lack_outputs: set[str]
+    ):
         self._layout = layout
-        self._slicings = slicings
+        self._slicings = [_read_names(names, buckets) for names in slicings]
+        self._buckets = buckets
         self._may_lack_outputs = may_lack_outputs
         self._warned: set[str] = set()
 
-    def process(self, extracts: types.Extracts) -> Iterator[types.Extracts]:
+    def process(self, extracts: types.Extracts) -> Iterator[Rows]:
         columns: _Columns = extracts[_COLUMNS_KEY]
-        rows = Rows(columns.groups, self._label_matrix(columns), self._score_matrix(extracts, len(columns)))
-        for names in self._slicings:
-            if not names:
-                yield _extract((), rows)
-                continue
-            for key, index in by_value(columns.slices, names):
-                yield _extract(key, rows.take(index))
+        by_name = {name: column.sliced(name, self._buckets.get(name, ())) for name, column in columns.slices.items()}
+        yield Rows(
+            {
+                "users": columns.groups,
+                "clusters": columns.clusters,
+                "labels": self._label_matrix(columns),
+                "scores": self._score_matrix(extracts, len(columns)),
+            },
+            tuple(crossed(by_name, names, len(columns)) for names in self._slicings),
+        )
 
     def _label_matrix(self, columns: _Columns) -> np.ndarray:
         counted = []
@@ -256,5 +313,5 @@ class _RowsBySlice(beam.DoFn):
         return scores
 
 
-def _extract(key: SliceKey, rows: Rows) -> types.Extracts:
-    return {constants.SLICE_KEY_TYPES_KEY: [key], ROWS_KEY: rows}
+def _extract(statistics: Statistics) -> types.Extracts:
+    return {constants.SLICE_KEY_TYPES_KEY: [statistics.slices[0]], STATISTICS_KEY: statistics}

@@ -41,15 +41,41 @@ class GroupedAuc:
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """Pairs of a positive and a negative row of one group, by group.
+
+    Attributes:
+      groups: [K] int64, the codes of the groups, ascending.
+      positives: [K] int64.
+      negatives: [K] int64.
+      doubled_wins: [K] int64, 2 for a pair whose positive has the higher score, 1 for a tied one. Doubled, it is an
+        integer, so that sums are exact. It is good for 10^9 rows of each class in a group.
+    """
+
+    groups: np.ndarray
+    positives: np.ndarray
+    negatives: np.ndarray
+    doubled_wins: np.ndarray
+
+    @property
+    def aucs(self) -> np.ndarray:
+        """[K] float64; nan where a group has one class only."""
+        with np.errstate(invalid="ignore"):
+            return self.doubled_wins / (2 * self.positives * self.negatives)
+
+
+@dataclass(frozen=True)
 class _Runs:
     """Rows of one group with one score, as counts; ordered by group, then by score.
 
     Attributes:
+      groups: [R] int64.
       opens_group: [R] bool, whether the run is the first of its group.
       positives: [R] int64.
       negatives: [R] int64.
     """
 
+    groups: np.ndarray
     opens_group: np.ndarray
     positives: np.ndarray
     negatives: np.ndarray
@@ -69,12 +95,8 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float:
       ValueError: Shapes differ, a label is neither 0 nor 1, or a score is nan.
     """
     labels, scores = _checked(labels, scores)
-    runs = _runs(np.zeros(len(scores), np.int64), labels, scores)
-    positives, negatives = int(runs.positives.sum()), int(runs.negatives.sum())
-    if not positives or not negatives:
-        return float("nan")
-    below = np.cumsum(runs.negatives) - runs.negatives
-    return int(_doubled_wins(runs, below).sum()) / (2 * positives * negatives)
+    pairs = pair_counts(np.zeros(len(scores), np.int64), labels, scores)
+    return float(pairs.aucs[0]) if len(scores) else float("nan")
 
 
 def grouped_auc(groups: ArrayLike, labels: ArrayLike, scores: ArrayLike) -> GroupedAuc:
@@ -94,26 +116,39 @@ def grouped_auc(groups: ArrayLike, labels: ArrayLike, scores: ArrayLike) -> Grou
         raise ValueError(
             f"groups must be integer codes of shape {scores.shape}, not {codes.dtype} of shape {codes.shape}"
         )
-    if not len(codes):
-        return GroupedAuc(float("nan"), float("nan"), float("nan"), 0, 0, 0)
-    runs = _runs(codes, labels, scores)
-    opens = np.flatnonzero(runs.opens_group)
-    positives = np.add.reduceat(runs.positives, opens)
-    negatives = np.add.reduceat(runs.negatives, opens)
-    below_anywhere = np.cumsum(runs.negatives) - runs.negatives
-    below = below_anywhere - np.repeat(below_anywhere[opens], np.diff(np.append(opens, len(below_anywhere))))
-    doubled_wins = np.add.reduceat(_doubled_wins(runs, below), opens)
-
-    rows = positives + negatives
-    used = (positives > 0) & (negatives > 0)
-    aucs = doubled_wins[used] / (2 * positives[used] * negatives[used])
+    pairs = pair_counts(codes, labels, scores)
+    rows = pairs.positives + pairs.negatives
+    used = (pairs.positives > 0) & (pairs.negatives > 0)
+    aucs = pairs.aucs[used]
     return GroupedAuc(
         uniform=_mean(aucs, np.ones(len(aucs))),
         by_impressions=_mean(aucs, rows[used]),
-        by_positives=_mean(aucs, positives[used]),
+        by_positives=_mean(aucs, pairs.positives[used]),
         users=int(used.sum()),
         users_left_out=int((~used).sum()),
         rows_left_out=int(rows[~used].sum()),
+    )
+
+
+def pair_counts(groups: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> Pairs:
+    """Counts the pairs of each group, without a loop over groups.
+
+    Args:
+      groups: [N] integer codes. Codes in [0, 2^31) are sorted fastest.
+      labels: [N], 0 or 1.
+      scores: [N] float without nan.
+    """
+    if not len(groups):
+        return Pairs(*(np.zeros(0, np.int64) for _ in range(4)))
+    runs = _runs(groups, labels, scores)
+    opens = np.flatnonzero(runs.opens_group)
+    below_anywhere = np.cumsum(runs.negatives) - runs.negatives
+    below = below_anywhere - np.repeat(below_anywhere[opens], np.diff(np.append(opens, len(below_anywhere))))
+    return Pairs(
+        groups=runs.groups[opens],
+        positives=np.add.reduceat(runs.positives, opens),
+        negatives=np.add.reduceat(runs.negatives, opens),
+        doubled_wins=np.add.reduceat(_doubled_wins(runs, below), opens),
     )
 
 
@@ -122,10 +157,7 @@ def _mean(values: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _doubled_wins(runs: _Runs, below: np.ndarray) -> np.ndarray:
-    """Counts, per run, twice the pairs that its positives win: 2 for a negative below, 1 for a tied one.
-
-    Doubled, the count is an integer, so that sums are exact.
-    """
+    """Counts, per run, twice the pairs that its positives win: 2 for a negative below, 1 for a tied one."""
     return runs.positives * (2 * below + runs.negatives)
 
 
@@ -144,48 +176,48 @@ def _checked(labels: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarr
 
 def _runs(groups: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> _Runs:
     """Sorts rows by group and score and counts the labels of equal ones."""
-    if scores.dtype == np.float32:
-        opens_run, opens_group, sorted_labels = _sort_packed(groups, labels, scores)
-    else:
-        opens_run, opens_group, sorted_labels = _sort_by_keys(groups, labels, scores)
-    starts = np.flatnonzero(opens_run)
+    sort = _sort_packed if scores.dtype == np.float32 else _sort_by_keys
+    starts, sorted_groups, sorted_labels = sort(groups, labels, scores)
     sizes = np.diff(np.append(starts, len(scores)))
     positives = np.add.reduceat(sorted_labels.astype(np.int64), starts) if len(starts) else np.zeros(0, np.int64)
-    return _Runs(opens_group[starts], positives, sizes - positives)
+    return _Runs(sorted_groups, changes(sorted_groups), positives, sizes - positives)
 
 
 def _sort_by_keys(
     groups: np.ndarray, labels: np.ndarray, scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns where runs start, [R]; their groups, [R]; and the labels of all rows, sorted, [N]."""
     order = np.lexsort((scores, groups))
-    opens_group = _changes(groups[order])
-    return opens_group | _changes(scores[order]), opens_group, labels[order]
+    ordered = groups[order]
+    starts = np.flatnonzero(changes(ordered) | changes(scores[order]))
+    return starts, ordered[starts], labels[order]
 
 
 def _sort_packed(
     groups: np.ndarray, labels: np.ndarray, scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sorts one uint64 per row: 31 bits of group, 32 of score, 1 of label. Nothing is rounded."""
+    distinct = None
     if len(groups) and not (groups.min() >= 0 and groups.max() < _MAX_PACKED_GROUP):
-        groups = np.unique(groups, return_inverse=True)[1]
+        distinct, groups = np.unique(groups, return_inverse=True)
     keys = groups.astype(np.uint64)
     keys <<= np.uint64(_SCORE_BITS)
-    keys |= _ordered_bits(scores)
+    keys |= ordered_bits(scores)
     keys <<= np.uint64(1)
     keys |= labels.astype(np.uint64)
     keys.sort()
-    sorted_labels = keys & np.uint64(1)
-    opens_run = _changes(keys >> np.uint64(1))
-    return opens_run, _changes(keys >> np.uint64(_SCORE_BITS + 1)), sorted_labels
+    starts = np.flatnonzero(changes(keys >> np.uint64(1)))
+    codes = (keys[starts] >> np.uint64(_SCORE_BITS + 1)).astype(np.int64)
+    return starts, codes if distinct is None else distinct[codes], keys & np.uint64(1)
 
 
-def _ordered_bits(scores: np.ndarray) -> np.ndarray:
+def ordered_bits(scores: np.ndarray) -> np.ndarray:
     """Maps float32 to uint32 in the same order: IEEE 754 bits, all flipped if negative, else the sign alone."""
     bits = (scores + np.float32(0)).view(np.uint32)  # adding zero makes -0.0 and 0.0 the same bits
     return bits ^ np.where(bits >> np.uint32(31), np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
 
 
-def _changes(values: np.ndarray) -> np.ndarray:
+def changes(values: np.ndarray) -> np.ndarray:
     """Marks the elements that differ from the one before; the first always does."""
     changed = np.ones(len(values), bool)
     np.not_equal(values[1:], values[:-1], out=changed[1:])

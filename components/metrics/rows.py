@@ -1,18 +1,17 @@
-"""What the extractors hand to the metrics: the rows of one slice as a few arrays, and what their columns mean."""
+"""The rows of an evaluation as a few arrays, and what their columns mean."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from tensorflow_model_analysis.proto import config_pb2
 
-ROWS_KEY = "task_rows"
-"""The extracts' key of `Rows`."""
+from components.metrics.slicing import Sliced
 
 NOT_COUNTED = -1
-"""In `Rows.labels`: the row is none of the output's (the parent's label is 0)."""
+"""As a label: the row is none of the output's (the parent's label is 0)."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,17 @@ class OutputColumns:
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of `Rows.labels` (outputs) and `Rows.scores` (models, and within a model its outputs)."""
+    """The columns of `labels` (outputs) and of `scores` (models, and within a model its outputs)."""
 
     models: tuple[str, ...]
     outputs: tuple[OutputColumns, ...]
 
     @staticmethod
-    def of(eval_config: config_pb2.EvalConfig) -> Layout:
+    def of(eval_config: Any) -> Layout:
         """Reads models and outputs from the model specs: `label_keys`, and `example_weight_keys` for conditions.
+
+        Args:
+          eval_config: TFMA's.
 
         Raises:
           ValueError: The models differ in their labels or conditions, or there are no outputs.
@@ -61,6 +63,11 @@ class Layout:
         )
 
     @property
+    def columns(self) -> list[tuple[int, int]]:
+        """For each column of the scores: the number of its model, and of its output."""
+        return [(model, output) for model in range(len(self.models)) for output in range(len(self.outputs))]
+
+    @property
     def label_columns(self) -> tuple[str, ...]:
         """All columns that labels and conditions are read from, sorted."""
         named = {output.label for output in self.outputs} | {output.given for output in self.outputs if output.given}
@@ -69,30 +76,60 @@ class Layout:
 
 @dataclass(frozen=True)
 class Rows:
-    """N rows: 8 bytes for the user, 1 for every output's label, 4 for every model's score of it.
+    """N rows, as arrays, and the slices they belong to.
 
     Attributes:
-      groups: [N] int64, the user's code, or `groups.NO_GROUP`.
-      labels: [N, outputs] int8: 0, 1 or NOT_COUNTED.
-      scores: [N, models * outputs] float32; a column of nan for an output that a model does not have.
+      arrays: By name, [N, ...]. Those of whole rows are `users` [N] int64 (the user's code, or `groups.NO_GROUP`),
+        `clusters` [N] uint8 (see `groups.clusters`), `labels` [N, outputs] int8 (0, 1 or NOT_COUNTED) and `scores`
+        [N, models * outputs] float32 (a column of nan for an output that a model does not have). Those of one column
+        of scores have `clusters`, and `labels` and `scores` [N], and only rows that count.
+      slicings: One for each way of slicing.
     """
 
-    groups: np.ndarray
-    labels: np.ndarray
-    scores: np.ndarray
+    arrays: Mapping[str, np.ndarray]
+    slicings: tuple[Sliced, ...]
 
     def __len__(self) -> int:
-        return len(self.groups)
+        return len(self.arrays["clusters"])
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self.arrays.values()) + sum(each.nbytes for each in self.slicings)
 
     def take(self, index: np.ndarray) -> Rows:
         """Returns the rows at `index` ([M] int64)."""
-        return Rows(self.groups[index], self.labels[index], self.scores[index])
+        return Rows(
+            {name: array[index] for name, array in self.arrays.items()},
+            tuple(sliced.take(index) for sliced in self.slicings),
+        )
+
+    def compact(self) -> Rows:
+        """Forgets slices without rows."""
+        return Rows(self.arrays, tuple(sliced.compact() for sliced in self.slicings))
+
+    def column(self, output: int, column: int) -> Rows:
+        """Returns the rows that count for an output, with a model's scores of it."""
+        counted = np.flatnonzero(self["labels"][:, output] != NOT_COUNTED)
+        return Rows(
+            {
+                "clusters": self["clusters"][counted],
+                "labels": self["labels"][counted, output],
+                "scores": self["scores"][counted, column],
+            },
+            tuple(sliced.take(counted) for sliced in self.slicings),
+        )
 
     @staticmethod
     def concatenate(parts: Sequence[Rows]) -> Rows:
         """Puts rows below one another."""
+        if len(parts) == 1:
+            return parts[0]
+        first = parts[0]
         return Rows(
-            np.concatenate([part.groups for part in parts]),
-            np.concatenate([part.labels for part in parts]),
-            np.concatenate([part.scores for part in parts]),
+            {name: np.concatenate([part[name] for part in parts]) for name in first.arrays},
+            tuple(Sliced.concatenate(of_parts) for of_parts in zip(*(part.slicings for part in parts), strict=True)),
         )

@@ -1,27 +1,31 @@
-"""The metrics of every model, output and slice as TFMA metrics, from one pass over the rows.
+"""The metrics of every model, output and slice as TFMA metrics, from the statistics of the slice.
 
 Each metric of the catalog is a TFMA metric of its own name, because a threshold binds to a metric by name. They all ask
-for the same computation, which TFMA therefore runs once: it gathers the rows of a slice (`Rows`, from the extractors of
-this package), computes everything, and the metrics pick their values from the result.
+for the same computation, which TFMA therefore runs once: it takes the sums of a slice (`Statistics`, from the
+extractors of this package), computes everything, and the metrics pick their values from the result. A metric more,
+`Details`, has what TFMA's values have no place for: intervals, the differences between the models, and curves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.metrics.groups import NO_GROUP
-from components.metrics.rows import NOT_COUNTED, ROWS_KEY, Layout, Rows
-from components.metrics.values import output_values
+from components.metrics.curves import curves
+from components.metrics.extractors import STATISTICS_KEY
+from components.metrics.rows import Layout
+from components.metrics.statistics import Statistics
+from components.metrics.values import Value, measured
 
-_MANY_PARTS = 64
+DETAILS = "details"
+"""The name of the metric `Details`."""
 
 
 class TaskMetric(metric_types.Metric):
@@ -29,7 +33,13 @@ class TaskMetric(metric_types.Metric):
 
     METRIC = ""
 
-    def __init__(self, name: str = "", group_by: str = "", min_examples: Mapping[str, int] | None = None):
+    def __init__(
+        self,
+        name: str = "",
+        group_by: str = "",
+        min_examples: Mapping[str, int] | None = None,
+        buckets: Mapping[str, Sequence[float]] | None = None,
+    ):
         """Initializes the metric.
 
         Args:
@@ -37,6 +47,7 @@ class TaskMetric(metric_types.Metric):
           group_by: The column that names the user. It is kept here for the extractors, which read it.
           min_examples: Slicing -> examples below which a slice's threshold is not checked. It is kept here for the
             verdict, as TFMA's thresholds have no place for it.
+          buckets: Column -> edges of the slices by it. It is kept here for the extractors.
         """
         super().__init__(
             _computations,
@@ -44,6 +55,7 @@ class TaskMetric(metric_types.Metric):
             metric=self.METRIC,
             group_by=group_by,
             min_examples=dict(min_examples or {}),
+            buckets=dict(buckets or {}),
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -81,10 +93,22 @@ class TaskLogLoss(TaskMetric):
     METRIC = "log_loss"
 
 
+class NormalizedEntropy(TaskMetric):
+    """Log loss over the entropy of the share of positives."""
+
+    METRIC = "normalized_entropy"
+
+
 class TaskCalibration(TaskMetric):
     """Mean predicted over mean observed."""
 
     METRIC = "calibration"
+
+
+class ExpectedCalibrationError(TaskMetric):
+    """Mean distance of predicted and observed, over bins of the score."""
+
+    METRIC = "expected_calibration_error"
 
 
 class TaskExampleCount(TaskMetric):
@@ -117,6 +141,12 @@ class GaucRowsLeftOut(TaskMetric):
     METRIC = "gauc_rows_left_out"
 
 
+class Details(TaskMetric):
+    """No number, but a text in JSON (see `read_details`)."""
+
+    METRIC = DETAILS
+
+
 METRIC_CLASSES: dict[str, type[TaskMetric]] = {
     cls.METRIC: cls
     for cls in (
@@ -125,7 +155,9 @@ METRIC_CLASSES: dict[str, type[TaskMetric]] = {
         GaucByImpressions,
         GaucByPositives,
         TaskLogLoss,
+        NormalizedEntropy,
         TaskCalibration,
+        ExpectedCalibrationError,
         TaskExampleCount,
         TaskPositiveCount,
         GaucUsers,
@@ -135,7 +167,7 @@ METRIC_CLASSES: dict[str, type[TaskMetric]] = {
 }
 """By metric name; the names are those of the catalog."""
 
-for _cls in METRIC_CLASSES.values():
+for _cls in (*METRIC_CLASSES.values(), Details):
     metric_types.register_metric(_cls)
 
 
@@ -144,13 +176,14 @@ def _computations(
     metric: str,
     group_by: str,
     min_examples: Mapping[str, int],
+    buckets: Mapping[str, Sequence[float]],
     eval_config: config_pb2.EvalConfig | None = None,
     model_names: list[str] | None = None,
     output_names: list[str] | None = None,
     example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
     """Returns the computation shared by all metrics, and what derives this metric's values from it."""
-    del group_by, min_examples  # for the extractors and the verdict
+    del group_by, min_examples, buckets  # for the extractors and the verdict
     if eval_config is None:
         raise ValueError(f"metric '{name}' needs the EvalConfig")
     layout = Layout.of(eval_config)
@@ -165,10 +198,15 @@ def _computations(
         _private_key(each, model, output.name)
         for model in layout.models
         for output in layout.outputs
-        for each in METRIC_CLASSES
+        for each in (*METRIC_CLASSES, DETAILS)
     ]
+    baselines = [spec.name for spec in eval_config.model_specs if spec.is_baseline]
     return [
-        metric_types.MetricComputation(keys=keys, preprocessors=[_TakeRows()], combiner=TaskMetricsCombiner(layout)),
+        metric_types.MetricComputation(
+            keys=keys,
+            preprocessors=[_TakeStatistics()],
+            combiner=TaskMetricsCombiner(layout, baselines[0] if baselines else None),
+        ),
         metric_types.DerivedMetricComputation(keys=list(derived.values()), result=_Pick(derived)),
     ]
 
@@ -178,11 +216,11 @@ def _private_key(metric: str, model: str, output: str) -> metric_types.MetricKey
     return metric_types.MetricKey(name=f"_task_{metric}", model_name=model, output_name=output)
 
 
-class _TakeRows(metric_types.Preprocessor):
-    """Hands the combiner nothing but the rows."""
+class _TakeStatistics(metric_types.Preprocessor):
+    """Hands the combiner nothing but the statistics."""
 
-    def process(self, extracts: types.Extracts) -> Iterator[Rows]:
-        yield extracts[ROWS_KEY]
+    def process(self, extracts: types.Extracts) -> Iterator[Statistics]:
+        yield extracts[STATISTICS_KEY]
 
 
 @dataclass(frozen=True)
@@ -195,64 +233,78 @@ class _Pick:
         return {public: metrics[private] for private, public in self.keys.items()}
 
 
-class RowsAccumulator:
-    """Rows gathered so far, in parts; merging two is joining their lists."""
-
-    __slots__ = ("parts",)
-
-    def __init__(self) -> None:
-        self.parts: list[Rows] = []
-
-    def compact(self) -> RowsAccumulator:
-        """Makes one part of many."""
-        if len(self.parts) > 1:
-            self.parts = [Rows.concatenate(self.parts)]
-        return self
-
-
 class TaskMetricsCombiner(beam.CombineFn):
-    """Gathers a slice's rows and computes all metrics of all models and outputs at the end.
+    """Adds up a slice's statistics and computes all metrics of all models and outputs."""
 
-    AUC is a statement about all pairs of rows, so rows are kept: 8 bytes + outputs * (1 + 4 * models) each.
+    def __init__(self, layout: Layout, baseline: str | None = None):
+        self._layout = layout
+        self._baseline = baseline
+
+    def create_accumulator(self) -> list[Statistics]:
+        """Returns an accumulator without statistics."""
+        return []
+
+    def add_input(self, accumulator: list[Statistics], statistics: Statistics) -> list[Statistics]:
+        """Adds statistics of some of the slice's rows."""
+        accumulator.append(statistics)
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[list[Statistics]]) -> list[Statistics]:
+        """Joins accumulators; their order does not matter."""
+        return self.compact([statistics for accumulator in accumulators for statistics in accumulator])
+
+    def compact(self, accumulator: list[Statistics]) -> list[Statistics]:
+        """Adds up what has been gathered."""
+        return [Statistics.merged(accumulator)] if len(accumulator) > 1 else accumulator
+
+    def extract_output(self, accumulator: list[Statistics]) -> dict[metric_types.MetricKey, float | str]:
+        """Computes every metric of every model and output."""
+        if not accumulator:
+            return {}
+        statistics = Statistics.merged(accumulator)
+        columns = self._layout.columns
+        found = {
+            (self._layout.models[model], self._layout.outputs[output].name): (number, each)
+            for number, ((model, output), each) in enumerate(
+                zip(columns, measured(statistics, len(columns)), strict=True)
+            )
+        }
+        result: dict[metric_types.MetricKey, float | str] = {}
+        for (model, output), (number, each) in found.items():
+            values = each.values()
+            result.update({_private_key(name, model, output): value.value for name, value in values.items()})
+            details: dict[str, Any] = {"values": _plain(values)}
+            if self._baseline is not None and model != self._baseline:
+                details["difference"] = _plain(each.less(found[self._baseline, output][1]))
+            if statistics.slices == ((),):
+                details["curves"] = curves(statistics, number)
+            result[_private_key(DETAILS, model, output)] = json.dumps(details)
+        return result
+
+
+def _plain(values: Mapping[str, Value]) -> dict[str, list[float]]:
+    return {name: [value.value, value.low, value.high] for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class ReadDetails:
+    """What the metric `Details` says of a model and output in a slice.
+
+    Attributes:
+      values: The metrics with their intervals.
+      difference: The metrics less the baseline's, with the intervals of the differences; none without a baseline.
+      curves: See `components.metrics.curves`; None but for all rows, and where there are no scores.
     """
 
-    def __init__(self, layout: Layout):
-        self._layout = layout
+    values: Mapping[str, Value]
+    difference: Mapping[str, Value]
+    curves: Mapping[str, Any] | None
 
-    def create_accumulator(self) -> RowsAccumulator:
-        """Returns an accumulator without rows."""
-        return RowsAccumulator()
 
-    def add_input(self, accumulator: RowsAccumulator, rows: Rows) -> RowsAccumulator:
-        """Adds rows."""
-        accumulator.parts.append(rows)
-        return accumulator.compact() if len(accumulator.parts) >= _MANY_PARTS else accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[RowsAccumulator]) -> RowsAccumulator:
-        """Joins accumulators; their order does not matter."""
-        merged = RowsAccumulator()
-        for accumulator in accumulators:
-            merged.parts += accumulator.parts
-        return merged.compact()
-
-    def compact(self, accumulator: RowsAccumulator) -> RowsAccumulator:
-        """Makes one part of many."""
-        return accumulator.compact()
-
-    def extract_output(self, accumulator: RowsAccumulator) -> dict[metric_types.MetricKey, float]:
-        """Computes every metric of every model and output."""
-        if not accumulator.parts:
-            return {}
-        rows = accumulator.compact().parts[0]
-        # Small codes in place of 64-bit ones: they are made once here and sorted many times below.
-        codes = np.unique(rows.groups, return_inverse=True)[1]
-        result: dict[metric_types.MetricKey, float] = {}
-        for position, output in enumerate(self._layout.outputs):
-            labels = rows.labels[:, position]
-            counted = labels != NOT_COUNTED
-            grouped = counted & (rows.groups != NO_GROUP)
-            for number, model in enumerate(self._layout.models):
-                scores = rows.scores[:, number * len(self._layout.outputs) + position]
-                values = output_values(codes, labels, scores, counted, grouped)
-                result.update({_private_key(metric, model, output.name): value for metric, value in values.items()})
-        return result
+def read_details(text: str | bytes) -> ReadDetails:
+    """Reads the value of the metric `Details`."""
+    plain = json.loads(text)
+    values, difference = (
+        {name: Value(*numbers) for name, numbers in plain.get(part, {}).items()} for part in ("values", "difference")
+    )
+    return ReadDetails(values, difference, plain.get("curves"))

@@ -53,14 +53,15 @@ def evaluate(
             parts.setdefault(f"score/{name}", []).append(np.asarray(values, np.float32))
     rows = {name: np.concatenate(arrays) for name, arrays in parts.items()}
     groups = rows[""]
-    codes = np.unique(groups, return_inverse=True)[1]
     metrics = {}
     for output in graph.outputs():
         counted = np.ones(len(groups), bool) if output.given is None else rows[f"label/{output.given}"] == 1
         values = output_values(
-            codes, rows[f"label/{output.label}"], rows[f"score/{output.name}"], counted, counted & (groups != NO_GROUP)
+            groups, rows[f"label/{output.label}"], rows[f"score/{output.name}"], counted, counted & (groups != NO_GROUP)
         )
-        metrics[output.name] = {name: None if math.isnan(value) else value for name, value in values.items()}
+        metrics[output.name] = {
+            name: None if math.isnan(value.value) else value.value for name, value in values.items()
+        }
     return metrics
 
 

@@ -44,6 +44,13 @@ def test_a_slice_by_a_bag_takes_its_values(config_file):
     assert config.columns()["tags"] == ExampleColumn(kind="bytes", separator=",")
 
 
+def test_a_slice_by_number_reads_numbers_and_activity_no_column(config_file):
+    slices = "evaluation.slices=[[device, {activity: [5]}], {column: stock, edges: [1, 10]}]"
+    columns = load(config_file, overrides=[slices]).columns()
+    assert columns["stock"] == ExampleColumn(kind="float")
+    assert "activity" not in columns
+
+
 def test_labels_are_parents_first_with_the_parents_label(edited):
     path = edited(lambda settings: settings["tasks"].reverse())
     assert load(path).labels() == [Label(name="click", parent=None), Label(name="conversion", parent="click")]
@@ -140,6 +147,14 @@ def test_no_data_folder(edited):
         ("beam.args=--x", "beam.args: got '--x', expected a list of texts"),
         ("evaluation.thresholds=[]", "evaluation.thresholds: got [], expected a list of"),
         ("evaluation.thresholds[0].metric=acu", "evaluation.thresholds[0]: there is no metric 'acu'"),
+        ("evaluation.slices=[{column: price}]", "evaluation.slices[0].edges: is missing; expected a list of numbers"),
+        ("evaluation.slices=[{column: price, edges: [5, 1]}]", "evaluation.slices[0].edges: edges must ascend"),
+        ("evaluation.slices=[{activity: 1}]", "evaluation.slices[0].activity: got 1, expected a list of whole numbers"),
+        ("evaluation.slices=[{colum: price}]", "unknown key 'colum'; did you mean 'column'? Allowed: activity, column"),
+        (
+            "evaluation.slices=[5]",
+            "evaluation.slices[0]: got 5, expected a list of texts or mappings with the keys col",
+        ),
         ("logs=3", "logs: got 3, expected a mapping with the keys impressions, clicks,"),
     ],
 )
@@ -171,6 +186,10 @@ def test_bad_keys_and_values(config_file, override, expected):
         (
             "evaluation.slices=[price]",
             "evaluation.slices[0] asks for column 'price' as categories, feature 'price' as numbers",
+        ),
+        (
+            "evaluation.slices=[{column: tags, edges: 2}]",
+            "evaluation.slices[0] asks for column 'tags' as numbers, feature 'tags' as categories",
         ),
         ("features[1].name=user_id", "features: feature names must differ; twice: ['user_id']"),
         ("tasks[1].label=click", "tasks[1].label (of 'sale'): label 'click' is already the label of task 'click'"),

@@ -98,12 +98,18 @@ def _reference(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> dic
     aucs = [sklearn.metrics.roc_auc_score(y, p) for y, p in used]
     mean = (lambda weights: np.average(aucs, weights=weights)) if used else (lambda weights: math.nan)
     both = 0 < labels.sum() < len(labels)
+    scores = scores.astype(np.float64)
+    log_loss = sklearn.metrics.log_loss(labels, scores, labels=[0, 1]) if len(labels) else math.nan
     return {
         "auc": sklearn.metrics.roc_auc_score(labels, scores) if both else math.nan,
         "gauc": mean([1 for _ in used]),
         "gauc_by_impressions": mean([len(y) for y, _ in used]),
         "gauc_by_positives": mean([y.sum() for y, _ in used]),
-        "log_loss": sklearn.metrics.log_loss(labels, scores, labels=[0, 1]) if len(labels) else math.nan,
+        "log_loss": log_loss,
+        "normalized_entropy": log_loss / sklearn.metrics.log_loss(labels, np.full(len(labels), labels.mean()))
+        if both
+        else math.nan,
+        "expected_calibration_error": _calibration_error(labels, scores),
         "calibration": scores.sum(dtype=np.float64) / labels.sum() if labels.sum() else math.nan,
         "example_count": len(labels),
         "positive_count": labels.sum(),
@@ -111,6 +117,14 @@ def _reference(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> dic
         "gauc_users_left_out": len(by_user) - len(used),
         "gauc_rows_left_out": len(labels) - sum(len(y) for y, _ in used),
     }
+
+
+def _calibration_error(labels: np.ndarray, scores: np.ndarray) -> float:
+    """By bins of one half in log-odds."""
+    bins: dict[int, list[float]] = {}
+    for label, score in zip(labels, scores, strict=True):
+        bins.setdefault(math.floor(2 * math.log(score / (1 - score))), []).append(score - label)
+    return sum(abs(sum(gaps)) for gaps in bins.values()) / len(labels) if len(labels) else math.nan
 
 
 def test_every_number_equals_scikit_learn(evaluate: Callable, saved_model: Callable, world: Any) -> None:
@@ -123,16 +137,20 @@ def test_every_number_equals_scikit_learn(evaluate: Callable, saved_model: Calla
                 labels = world.click if output == "click" else world.buy
                 values = _reference(labels[rows], scores[rows], world.user[rows])
                 expected.update({(model, key, output, metric): value for metric, value in values.items()})
-    assert done.metrics.keys() == expected.keys()
+    assert {key for key in done.metrics if key[0] != "difference"} == expected.keys()
     for key, value in expected.items():
-        assert done.metrics[key] == pytest.approx(value, abs=1e-6, rel=1e-6, nan_ok=True), key
+        assert done.metrics[key] == pytest.approx(value, abs=1e-12, rel=1e-9, nan_ok=True), key
+    for (model, *rest), value in done.metrics.items():
+        if model == "difference":
+            change = expected[("candidate", *rest)] - expected[("baseline", *rest)]
+            assert value == pytest.approx(change, abs=1e-9, nan_ok=True), rest
     assert any(math.isnan(value) for value in expected.values())
 
 
 def test_blesses_as_the_pusher_reads_it(evaluate: Callable, saved_model: Callable) -> None:
     model = saved_model(1.0)
     done = evaluate([_KEPT], model, _no_model())
-    assert done.verdict == results.Verdict(blessed=True, baseline=False)
+    assert (done.verdict.blessed, done.verdict.baseline, done.verdict.reasons) == (True, False, ())
     assert done.files == ["BLESSED"]
     assert done.blessing.get_int_custom_property("blessed") == 1
     assert done.blessing.get_string_custom_property("reasons") == ""

@@ -31,6 +31,19 @@ def test_short_forms() -> None:
     assert [threshold.columns for threshold in settings.thresholds] == [("city",), ("city",), ("device", "placement")]
 
 
+def test_slices_by_number_and_activity() -> None:
+    settings = EvaluationSettings(
+        slices=[
+            {"column": "price", "edges": [10, 50]},
+            ["device", {"activity": [5, 20]}],
+            [{"activity": [5, 20]}, {"column": "price", "edges": [10, 50]}],
+        ],
+        thresholds=[_AUC | {"slice": {"price": "10..50"}}, _AUC | {"slice": ["device", "activity"]}],
+    )
+    assert settings.slicings == (("price",), ("activity", "device"), ("activity", "price"))
+    assert settings.buckets == {"price": (10, 50), "activity": (5, 20)}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -40,7 +53,7 @@ def test_short_forms() -> None:
         ({"not_worse_than_blessed_by": -0.1}, "greater than or equal to 0"),
         (
             {"metric": "calibration", "not_worse_than_blessed_by": 0.1},
-            r"\(auc, gauc, gauc_by_impressions, gauc_by_positives, log_loss\), not 'calibration'",
+            r"\(auc, gauc, .*, log_loss, normalized_entropy, expected_calibration_error\), not 'calibration'",
         ),
         ({"atleast": 0.7}, "Extra inputs are not permitted"),
     ],
@@ -61,6 +74,15 @@ def test_refuses_thresholds_that_cannot_be_checked(change: dict, message: str) -
         ),
         ({"thresholds": [_AUC], "slices": [["a", "b"], ["b", "a"]]}, "comes twice"),
         ({"thresholds": [_AUC], "slices": [["a", "a"]]}, "has a column twice"),
+        ({"thresholds": [_AUC], "slices": [{"column": "price"}]}, "edges\n  Field required"),
+        ({"thresholds": [_AUC], "slices": [{"column": "price", "edges": [50, 10]}]}, "edges must ascend"),
+        ({"thresholds": [_AUC], "slices": [{"column": "price", "edges": [float("nan")]}]}, "finite number"),
+        ({"thresholds": [_AUC], "slices": [{"activity": [1]}]}, "greater than or equal to 2"),
+        (
+            {"thresholds": [_AUC], "slices": ["price", ["a", {"column": "price", "edges": 1}]]},
+            "'price' comes in two forms",
+        ),
+        ({"thresholds": [_AUC], "slices": ["activity", {"activity": 5}]}, "'activity' comes in two forms"),
         ({"thresholds": [_AUC], "slices": [[]]}, "at least 1 item"),
     ],
 )

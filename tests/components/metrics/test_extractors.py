@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.metrics import extractors
@@ -42,6 +41,13 @@ def test_refuses_columns_of_numbers() -> None:
         read_column(_batch(price=pa.array([[0.5]], pa.large_list(pa.float32()))), "price")
 
 
+def test_buckets_read_numbers() -> None:
+    batch = _batch(price=pa.array([[0.5], None], pa.large_list(pa.float32())), tags=pa.array([[b"a"], []], _BYTES))
+    assert read_column(batch, "price", numbers=True).values.tolist() == [0.5]
+    with pytest.raises(ValueError, match=r"column 'tags' is large_list<item: large_binary>: buckets need numbers"):
+        read_column(batch, "tags", numbers=True)
+
+
 def test_integer_users_are_their_own_code() -> None:
     column = Column(np.array([2**62, -5]), np.array([1, 0, 1]))
     assert group_codes(column, "user").tolist() == [2**62, NO_GROUP, -5]
@@ -75,9 +81,9 @@ def test_refuses_what_it_does_not_do() -> None:
         custom_extractors([], config)
 
 
-def _stages(*models: str, slices: tuple[str, ...] = ()) -> tuple[Any, Any]:
+def _stages(*models: str, slices: tuple[str, ...] = (), buckets: str = "{}") -> tuple[Any, Any]:
     """The two functions around the models, as the hook builds them; `buy_given_click` counts clicked rows only."""
-    config = _config(config='{"group_by": "user"}')
+    config = _config(config=f'{{"group_by": "user", "buckets": {buckets}}}')
     del config.model_specs[:]
     for name in models:
         spec = config.model_specs.add(name=name, label_keys={"click": "click", "buy_given_click": "buy"})
@@ -86,7 +92,7 @@ def _stages(*models: str, slices: tuple[str, ...] = ()) -> tuple[Any, Any]:
         config.slicing_specs.add(feature_keys=[name])
     shared = [SimpleNamespace(model_name=name, is_baseline=name == "baseline") for name in models]
     stages = {stage.stage_name: stage.ptransform for stage in custom_extractors(shared, config)}
-    return stages["ReadColumns"].fn, stages["ExtractSliceKeys"].fn
+    return stages["ReadColumns"].fn, stages["ExtractSliceKeys"]._make_rows
 
 
 def _examples(click: list, buy: list, **columns: pa.Array) -> dict[str, pa.RecordBatch]:
@@ -116,12 +122,34 @@ def test_rows_by_slice_with_conditions() -> None:
     city = pa.array([[4], None, [4]], _INTS)
     (batch,) = _read(reading, _examples([1, 0, 1], [1, 0, 0], city=city))
     batch["predictions"] = {"click": np.array([0.5, 0.25, 0.75]), "buy_given_click": np.array([[0.1], [0.2], [0.3]])}
-    by_key = {extracts[constants.SLICE_KEY_TYPES_KEY][0]: extracts["task_rows"] for extracts in slicing.process(batch)}
-    assert list(by_key) == [(("city", 4),), (("city", "(missing)"),)]
+    (rows,) = slicing.process(batch)
+    (by_city,) = rows.slicings
+    assert [by_city.keys[code] for code in by_city.codes] == [(("city", 4),), (("city", "(missing)"),), (("city", 4),)]
     # Outputs in the order of their names: buy_given_click, click.
-    assert by_key[("city", 4),].labels.tolist() == [[1, 1], [0, 1]]
-    assert by_key[("city", "(missing)"),].labels.tolist() == [[NOT_COUNTED, 0]]
-    np.testing.assert_array_equal(by_key[("city", 4),].scores, np.array([[0.1, 0.5], [0.3, 0.75]], np.float32))
+    assert rows["labels"].tolist() == [[1, 1], [NOT_COUNTED, 0], [0, 1]]
+    np.testing.assert_array_equal(rows["scores"], np.array([[0.1, 0.5], [0.2, 0.25], [0.3, 0.75]], np.float32))
+    assert len(set(rows["users"])) == len(set(rows["clusters"])) == 1
+
+
+def test_rows_without_a_user_are_spread_over_clusters() -> None:
+    reading, _ = _stages("")
+    examples = _examples([0] * 50, [0] * 50)["arrow_record_batch"]
+    table = pa.Table.from_batches([examples])
+    (batch,) = table.set_column(0, "user", pa.array([None] * 50, _BYTES)).to_batches()
+    (read,) = _read(reading, {"arrow_record_batch": batch})
+    assert (read["task_columns"].groups == NO_GROUP).all()
+    assert len(set(read["task_columns"].clusters)) > 30
+
+
+def test_rows_in_buckets() -> None:
+    reading, slicing = _stages("", slices=("price", "activity"), buckets='{"price": [1, 2], "activity": [5]}')
+    price = pa.array([[1.5], [2.0], None], pa.large_list(pa.float32()))
+    (batch,) = _read(reading, _examples([1, 0, 1], [1, 0, 0], price=price))
+    batch["predictions"] = {"click": np.full(3, 0.5), "buy_given_click": np.full(3, 0.5)}
+    (rows,) = slicing.process(batch)
+    by_price, before_activity = rows.slicings
+    assert [by_price.keys[code][0][1] for code in by_price.codes] == ["1..2", ">=2", "(missing)"]
+    assert before_activity.keys == ((),)
 
 
 @pytest.mark.parametrize(
@@ -149,8 +177,8 @@ def test_a_baseline_may_lack_outputs(caplog: pytest.LogCaptureFixture) -> None:
     (batch,) = _read(reading, _examples([1, 0], [0, 0]))
     whole = {"click": [0.5, 0.5], "buy_given_click": [0.1, 0.1]}
     batch["predictions"] = {"candidate": whole, "baseline": {"click": [0.2, 0.3]}}
-    (extracts,) = slicing.process(batch)
-    np.testing.assert_array_equal(extracts["task_rows"].scores[:, 2], [np.nan, np.nan])
+    (rows,) = slicing.process(batch)
+    np.testing.assert_array_equal(rows["scores"][:, 2], [np.nan, np.nan])
     assert "the baseline model does not answer 'buy_given_click': nothing to compare with" in caplog.text
 
 

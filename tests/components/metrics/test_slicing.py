@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.metrics.slice_key import slice_text
-from components.metrics.slicing import Column, by_value
+from components.metrics.slicing import Column, Sliced, bucket_names, crossed
 
 
 def _column(cells: list[list], dtype: type = object) -> Column:
@@ -16,8 +16,14 @@ def _column(cells: list[list], dtype: type = object) -> Column:
     return Column(values, np.array([len(cell) for cell in cells], np.int64))
 
 
+def _rows_of(sliced: Sliced) -> dict:
+    found = {key: sliced.rows[sliced.codes == code].tolist() for code, key in enumerate(sliced.keys)}
+    return {key: rows for key, rows in found.items() if rows}
+
+
 def _slices(columns: dict[str, Column], *names: str) -> dict:
-    return {key: rows.tolist() for key, rows in by_value(columns, names)}
+    by_name = {name: column.sliced(name) for name, column in columns.items()}
+    return _rows_of(crossed(by_name, names, len(columns[names[0]].counts)))
 
 
 def test_missing_values_and_several_in_a_row() -> None:
@@ -67,6 +73,36 @@ def test_equals_a_loop_over_rows(rows: list[tuple[list, ...]], width: int) -> No
         for values in itertools.product(*cells):
             expected.setdefault(tuple(zip(names, values, strict=True)), []).append(number)
     assert _slices(columns, *names) == expected
+
+
+@given(
+    rows=st.lists(_CELLS, min_size=1, max_size=12),
+    more=st.lists(_CELLS, min_size=1, max_size=12),
+    index=st.lists(st.integers(0, 1), min_size=24, max_size=24),
+)
+def test_taken_and_put_together_as_their_columns_are(rows: list, more: list, index: list) -> None:
+    whole = _column(rows + more).sliced("x")
+    joined = Sliced.concatenate([_column(rows).sliced("x"), _column(more).sliced("x")])
+    assert _rows_of(joined) == _rows_of(whole)
+    chosen = [row for row, take in enumerate(index[: len(rows + more)]) if take]
+    expected = _rows_of(_column([(rows + more)[row] for row in chosen]).sliced("x")) if chosen else {}
+    assert _rows_of(whole.take(np.array(chosen, np.int64)).compact()) == expected
+
+
+def test_many_slices_keep_what_is_used() -> None:
+    sliced = _column([[number] for number in range(300)], np.int64).sliced("x").take(np.array([7, 299]))
+    assert sliced.keys == ((("x", 7),), (("x", 299),))
+
+
+def test_buckets_by_hand() -> None:
+    assert bucket_names([0.5]) == ["<0.5", ">=0.5"]
+    price = Column(np.array([9.5, 10, 49.9, 50, np.nan, 1, 60]), np.array([1, 1, 1, 1, 1, 0, 2]))
+    assert _rows_of(price.sliced("price", (10, 50))) == {
+        (("price", "<10"),): [0, 6],
+        (("price", "10..50"),): [1, 2],
+        (("price", ">=50"),): [3, 6],
+        (("price", "(missing)"),): [4, 5],
+    }
 
 
 def test_rows_below_one_another_whatever_the_types() -> None:

@@ -1,96 +1,73 @@
 from __future__ import annotations
 
-import math
 import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.metrics import catalog, task_metrics
-from components.metrics.groups import NO_GROUP
-from components.metrics.ranking import auc, grouped_auc
-from components.metrics.rows import NOT_COUNTED, Layout, OutputColumns, Rows
+from components.metrics.rows import Layout, OutputColumns, Rows
+from components.metrics.slicing import Sliced
+from components.metrics.task_metrics import DETAILS, read_details
+from components.metrics.values import statistics_of
 
 _LAYOUT = Layout(("a", "b"), (OutputColumns("x", "x", None), OutputColumns("y_given_x", "y", "x")))
 
 
-def _rows(count: int = 50) -> Rows:
+def _rows(count: int = 600) -> Rows:
     rng = np.random.default_rng(3)
+    users = rng.integers(0, 60, count)
     x = rng.integers(0, 2, count)
-    y = np.where(x == 1, rng.integers(0, 2, count), NOT_COUNTED)
-    groups = rng.integers(0, 6, count)
-    groups[:3] = NO_GROUP
-    return Rows(groups, np.stack([x, y], 1).astype(np.int8), np.round(rng.random((count, 4)), 1).astype(np.float32))
+    arrays = {
+        "users": users,
+        "clusters": users.astype(np.uint8),
+        "labels": np.stack([x, np.where(x == 1, rng.integers(0, 2, count), -1)], axis=1).astype(np.int8),
+        "scores": rng.random((count, 4)).astype(np.float32),
+    }
+    return Rows(arrays, (Sliced.all_rows(count),))
+
+
+def test_every_metric_of_the_catalog_is_a_registered_class() -> None:
+    assert list(task_metrics.METRIC_CLASSES) == list(catalog.METRICS)
+    for cls in (*task_metrics.METRIC_CLASSES.values(), task_metrics.Details):
+        assert metric_types.registered_metrics()[cls.__name__] is cls
 
 
 def _computed(*parts: Rows) -> dict[tuple[str, str, str], float]:
-    combiner = task_metrics.TaskMetricsCombiner(_LAYOUT)
+    combiner = task_metrics.TaskMetricsCombiner(_LAYOUT, "b")
     accumulators = []
     for part in parts:
-        accumulator = combiner.add_input(combiner.create_accumulator(), part)
+        accumulator = combiner.add_input(combiner.create_accumulator(), statistics_of(part, _LAYOUT))
         accumulators.append(pickle.loads(pickle.dumps(accumulator)))
     output = combiner.extract_output(combiner.merge_accumulators(accumulators))
     return {(key.name.removeprefix("_task_"), key.model_name, key.output_name): value for key, value in output.items()}
 
 
-def test_every_metric_of_the_catalog_is_a_registered_class() -> None:
-    assert list(task_metrics.METRIC_CLASSES) == list(catalog.METRICS)
-    for cls in task_metrics.METRIC_CLASSES.values():
-        assert metric_types.registered_metrics()[cls.__name__] is cls
+def test_details_say_more_of_the_same_values() -> None:
+    found = _computed(_rows())
+    for model in ("a", "b"):
+        details = read_details(found[DETAILS, model, "x"])
+        assert {name: value.value for name, value in details.values.items()} == {
+            name: found[name, model, "x"] for name in catalog.METRICS
+        }
+        assert details.values["auc"].low < details.values["auc"].value < details.values["auc"].high
+        assert details.curves is not None
+    change = read_details(found[DETAILS, "a", "x"]).difference
+    assert read_details(found[DETAILS, "b", "x"]).difference == {}
+    assert change["auc"].value == found["auc", "a", "x"] - found["auc", "b", "x"]
+    assert change["auc"].low < change["auc"].value < change["auc"].high
+    assert "example_count" not in change
 
 
-def test_values_are_those_of_the_pure_functions() -> None:
+def test_sums_of_parts_are_added() -> None:
     rows = _rows()
-    computed = _computed(rows)
-    counted = rows.labels[:, 1] != NOT_COUNTED
-    grouped = counted & (rows.groups != NO_GROUP)
-    labels, scores = rows.labels[:, 1], rows.scores[:, 3]  # model b, output y_given_x
-    by_user = grouped_auc(rows.groups[grouped], labels[grouped], scores[grouped])
-    assert computed["auc", "b", "y_given_x"] == auc(labels[counted], scores[counted])
-    assert computed["gauc", "b", "y_given_x"] == by_user.uniform
-    assert computed["gauc_by_positives", "b", "y_given_x"] == by_user.by_positives
-    assert computed["example_count", "b", "y_given_x"] == counted.sum()
-    assert computed["positive_count", "b", "y_given_x"] == (labels == 1).sum()
-    assert (
-        computed["gauc_rows_left_out", "a", "x"]
-        == 3 + grouped_auc(rows.groups[3:], rows.labels[3:, 0], rows.scores[3:, 0]).rows_left_out
-    )
-
-
-@given(cuts=st.lists(st.integers(0, 50), max_size=5), seed=st.integers(0, 99))
-def test_merging_in_any_order_and_partition(cuts: list[int], seed: int) -> None:
-    rows = _rows()
-    order = np.random.default_rng(seed).permutation(len(rows))
-    parts = [rows.take(index) for index in np.split(order, sorted(cuts))]
-    expected = _computed(rows)
-    computed = _computed(*parts)
-    assert computed.keys() == expected.keys()
-    for key, value in expected.items():
-        assert computed[key] == pytest.approx(value, abs=1e-12, nan_ok=True)
-
-
-def test_an_accumulator_stays_short() -> None:
-    combiner = task_metrics.TaskMetricsCombiner(_LAYOUT)
-    accumulator = combiner.create_accumulator()
-    for _ in range(200):
-        accumulator = combiner.add_input(accumulator, _rows(2))
-    assert len(accumulator.parts) < 64
-    assert sum(map(len, accumulator.parts)) == 400
-
-
-def test_an_output_that_a_model_lacks_has_counts_only() -> None:
-    rows = _rows()
-    scores = rows.scores.copy()
-    scores[:, 1] = np.nan
-    computed = _computed(Rows(rows.groups, rows.labels, scores))
-    assert math.isnan(computed["auc", "a", "y_given_x"])
-    assert math.isnan(computed["gauc_users", "a", "y_given_x"])
-    assert computed["example_count", "a", "y_given_x"] == computed["example_count", "b", "y_given_x"]
-    assert computed["auc", "b", "y_given_x"] == _computed(rows)["auc", "b", "y_given_x"]
+    # Whole users in each part, as shards have them.
+    parts = [rows.take(np.flatnonzero(rows["users"] % 3 == number)) for number in range(3)]
+    whole, found = _computed(rows), _computed(*parts)
+    for metric in ("gauc", "log_loss", "example_count"):
+        assert found[metric, "a", "y_given_x"] == pytest.approx(whole[metric, "a", "y_given_x"], rel=1e-12)
 
 
 def test_no_rows_at_all() -> None:
