@@ -1,0 +1,138 @@
+"""The metrics of a model beside those of the last blessed one, output by output and slice by slice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from components.evaluator.results import MetricValue, Verdict
+from components.metrics.catalog import METRICS
+from components.metrics.slice_key import SliceKey, slice_text
+from components.run_report import wording
+from components.run_report.wording import Change
+
+# What slices are compared by, the first first.
+SLICE_METRICS = ("auc", "gauc")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of one output over some rows.
+
+    Attributes:
+      metric: Its name.
+      candidate: The candidate's value.
+      baseline: The last blessed model's; None where there is none.
+      difference: The first less the second; None where there is none.
+      change: Whether that is good.
+    """
+
+    metric: str
+    candidate: MetricValue | None
+    baseline: MetricValue | None
+    difference: MetricValue | None
+    change: Change
+
+    @property
+    def words(self) -> wording.MetricWords:
+        """How it is told."""
+        return wording.SHOWN[self.metric]
+
+
+@dataclass(frozen=True)
+class ComparedSlice:
+    """One output over the rows of one slice.
+
+    Attributes:
+      output: Of which probability.
+      name: The slice's.
+      rows: That count for the output; nan where it is not known.
+      positives: Of them.
+      metrics: By `SLICE_METRICS`.
+      calibration: The candidate's.
+      notes: What to keep in mind about it.
+    """
+
+    output: str
+    name: str
+    rows: float
+    positives: float
+    metrics: tuple[Compared, ...]
+    calibration: MetricValue | None
+    notes: tuple[str, ...]
+
+
+class Metrics:
+    """Looks metrics up.
+
+    Args:
+      values: All of an evaluation.
+    """
+
+    def __init__(self, values: Iterable[MetricValue]):
+        self._values = {(each.model, each.slice, each.output, each.metric): each for each in values}
+
+    def value(self, model: str, output: str, metric: str, key: SliceKey = ()) -> MetricValue | None:
+        """Returns a metric; None where there is none."""
+        return self._values.get((model, key, output, metric))  # type: ignore[call-overload]
+
+    def number(self, output: str, metric: str, key: SliceKey = ()) -> float:
+        """Returns the candidate's value; nan where there is none."""
+        found = self.value("candidate", output, metric, key)
+        return math.nan if found is None else found.value
+
+    def compared(self, output: str, metric: str, key: SliceKey = ()) -> Compared:
+        """Returns a metric of both models."""
+        candidate, baseline = (self.value(model, output, metric, key) for model in ("candidate", "baseline"))
+        difference = self.value("difference", output, metric, key)
+        if candidate is None or baseline is None:
+            return Compared(metric, candidate, baseline, None, "unknown")
+        if difference is None:  # an evaluation without intervals
+            difference = MetricValue("difference", key, output, metric, candidate.value - baseline.value)
+        good = wording.change(metric, difference, candidate.value, baseline.value)
+        return Compared(metric, candidate, baseline, difference, good)
+
+    def keys(self, output: str) -> Iterator[SliceKey]:
+        """Yields the slices of an output, all rows left out."""
+        seen = {key for _, key, name, _ in self._values if name == output and key}
+        yield from sorted(seen, key=lambda key: (len(key), str(key)))
+
+
+def of_output(metrics: Metrics, output: str) -> list[Compared]:
+    """Returns the metrics of an output over all rows that the evaluation has, in the order of the tables."""
+    found = (metrics.compared(output, name) for name in wording.SHOWN)
+    return [each for each in found if each.candidate is not None]
+
+
+def slices(metrics: Metrics, outputs: Sequence[str], verdict: Verdict) -> list[ComparedSlice]:
+    """Returns all slices of all outputs: with a baseline, what lost most first; else the lowest value first."""
+    too_small = {(each.output, each.slice) for each in verdict.too_small}
+    found = [_slice(metrics, output, key, too_small) for output in outputs for key in metrics.keys(output)]
+    return sorted(found, key=_order)
+
+
+def _slice(metrics: Metrics, output: str, key: SliceKey, too_small: set[tuple[str, SliceKey]]) -> ComparedSlice:
+    compared = tuple(metrics.compared(output, name, key) for name in SLICE_METRICS)
+    notes = []
+    first = compared[0]
+    if first.candidate is None or math.isnan(first.candidate.value):
+        notes.append(f"no {first.words.title}: {METRICS[first.metric].undefined}")
+    if (output, key) in too_small:
+        notes.append("too small for its bound")
+    return ComparedSlice(
+        output=output,
+        name=slice_text(key),
+        rows=metrics.number(output, "example_count", key),
+        positives=metrics.number(output, "positive_count", key),
+        metrics=compared,
+        calibration=metrics.value("candidate", output, "calibration", key),
+        notes=tuple(notes),
+    )
+
+
+def _order(each: ComparedSlice) -> tuple[bool, float, str, str]:
+    first = each.metrics[0]
+    found = first.difference if first.baseline is not None else first.candidate
+    value = math.nan if found is None else found.value
+    return math.isnan(value), 0.0 if math.isnan(value) else value, each.output, each.name
