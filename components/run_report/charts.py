@@ -99,8 +99,8 @@ def differences(compared: Mapping[str, Sequence[Compared]]) -> Chart | None:
                 )
             )
     layout = {
-        "xaxis": {"title": {"text": "difference"}, "zeroline": True, "tickformat": "+"},
-        "yaxis": {"categoryorder": "array", "categoryarray": [label for label, _ in reversed(found)]},
+        "xaxis": {"title": {"text": "difference"}, "zeroline": True, "tickformat": "+", "nticks": 4},
+        "yaxis": {"categoryorder": "array", "categoryarray": [label for label, _ in reversed(found)], "dtick": 1},
     }
     return Chart(
         "differences",
@@ -176,7 +176,7 @@ def shifts(kind: Literal["skew", "drift"], found: Iterable[Shift]) -> Chart | No
         "drift": ("This run against the previous one", "How far the values of the training days have moved since the "
                   "last run."),
     }[kind]
-    layout = {"xaxis": {"title": {"text": "distance"}, "rangemode": "tozero"}, "yaxis": {"autorange": "reversed"}}
+    layout = {"xaxis": {"title": {"text": "distance"}, "rangemode": "tozero"}, "yaxis": {"autorange": "reversed", "dtick": 1}}
     return Chart(
         f"shift-{kind}",
         words[0],
@@ -210,7 +210,7 @@ def unknown(found: Sequence[UnknownValues]) -> Chart | None:
     layout = {
         "barmode": "group",
         "xaxis": {"title": {"text": "share of values"}, "tickformat": ".0%", "rangemode": "tozero"},
-        "yaxis": {"autorange": "reversed"},
+        "yaxis": {"autorange": "reversed", "dtick": 1},
     }
     return Chart(
         "unknown-values",
@@ -335,6 +335,7 @@ def _activity(curves: Sequence[Curves]) -> Chart:
         "xaxis": {
             "title": {"text": "rows per user"},
             "type": "category",
+            "dtick": 1,
             "categoryorder": "array",
             "categoryarray": order,
         },

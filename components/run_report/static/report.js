@@ -38,7 +38,6 @@
       linecolor: colour("line"),
       zeroline: false,
       tickangle: 0,
-      nticks: 6,
     };
     const titled = (given = {}) => ({
       ...axis,
@@ -49,7 +48,7 @@
       ...layout,
       autosize: true,
       dragmode: false,
-      xaxis: titled(layout.xaxis),
+      xaxis: titled({ nticks: 5, ...layout.xaxis }),
       yaxis: titled(layout.yaxis),
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
@@ -58,15 +57,26 @@
       bargap: 0.3,
       hovermode: "closest",
       hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
-      legend: { orientation: "h", xref: "container", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 }, itemclick: false, itemdoubleclick: false },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 }, itemclick: false, itemdoubleclick: false },
     }];
   };
 
   const places = [...document.querySelectorAll("[data-figure]")];
-  const draw = () => places.reduce(
-    (before, place) => before.then(() => Plotly.react(place, ...paint(figures[place.dataset.figure]), config)),
-    Promise.resolve(),
-  );
+  const drawOne = (place) => Plotly.react(place, ...paint(figures[place.dataset.figure]), config);
+  const failed = (place, error) => {
+    place.textContent = "This chart cannot be drawn here.";
+    console.error(place.id, error);
+  };
+  // One after the other, so that the page can be scrolled meanwhile; one that fails does not keep the others.
+  const draw = async () => {
+    for (const place of places) {
+      try {
+        await drawOne(place);
+      } catch (error) {
+        failed(place, error);
+      }
+    }
+  };
   const drawn = () => document.documentElement.setAttribute("data-drawn", dark.matches ? "dark" : "light");
   draw().then(drawn);
   dark.addEventListener("change", () => draw().then(drawn));
