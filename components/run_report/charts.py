@@ -171,12 +171,19 @@ def shifts(kind: Literal["skew", "drift"], found: Iterable[Shift]) -> Chart | No
             )
         )
     words = {
-        "skew": ("Evaluation against training days", "How far the values of the evaluation days lie from those that the "
-                 "model learned from."),
-        "drift": ("This run against the previous one", "How far the values of the training days have moved since the "
-                  "last run."),
+        "skew": (
+            "Evaluation against training days",
+            "How far the values of the evaluation days lie from those that the model learned from.",
+        ),
+        "drift": (
+            "This run against the previous one",
+            "How far the values of the training days have moved since the last run.",
+        ),
     }[kind]
-    layout = {"xaxis": {"title": {"text": "distance"}, "rangemode": "tozero"}, "yaxis": {"autorange": "reversed", "dtick": 1}}
+    layout = {
+        "xaxis": {"title": {"text": "distance"}, "rangemode": "tozero"},
+        "yaxis": {"autorange": "reversed", "dtick": 1},
+    }
     return Chart(
         f"shift-{kind}",
         words[0],

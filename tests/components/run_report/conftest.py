@@ -208,7 +208,9 @@ def full():
         ),
         splits=(
             Split("train", "before 2024-03-11", 146036, {"click": 6300, "conversion": 610}, start, start + 10 * gap),
-            Split("eval", "from 2024-03-13", 27459, {"click": 1217, "conversion": 115}, start + 12 * gap, start + 14 * gap),
+            Split(
+                "eval", "from 2024-03-13", 27459, {"click": 1217, "conversion": 115}, start + 12 * gap, start + 14 * gap
+            ),
         ),
         left_out={"conversion": 1404},
         statistics=tuple(_statistics()),
