@@ -105,8 +105,8 @@ def differences(compared: Mapping[str, Sequence[Compared]]) -> Chart | None:
     return Chart(
         "differences",
         "Ranking, against the last blessed model",
-        "A dot is the difference, the line its 95 % interval. Right of 0 this model ranks better; where the line crosses "
-        "0, the data do not tell the two apart.",
+        "A dot is the difference, the line its 95 % interval. Right of 0 this model ranks better; where the line "
+        "crosses 0, the data do not tell the two apart.",
         _figure(traces, layout),
         height=44 * len(found) + _AROUND_ROWS,
     )
@@ -195,7 +195,7 @@ def shifts(kind: Literal["skew", "drift"], found: Iterable[Shift]) -> Chart | No
 
 def unknown(found: Sequence[UnknownValues]) -> Chart | None:
     """Draws the share of values that are out of vocabulary, per feature and split; None where there are none."""
-    features = [name for name in dict.fromkeys(each.feature for each in found)]
+    features = list(dict.fromkeys(each.feature for each in found))
     rates = {(each.feature, each.split): each.unknown / each.values for each in found if each.values}
     features = [name for name in features if any(rates.get((name, each.split)) for each in found)]
     if not features:
@@ -351,8 +351,8 @@ def _activity(curves: Sequence[Curves]) -> Chart:
     return Chart(
         f"activity-{curves[-1].output}",
         "GAUC by activity",
-        "Users by how many rows they have, each group with its 95 % interval. Users with few rows are those of whom the "
-        "model knows least.",
+        "Users by how many rows they have, each group with its 95 % interval. Users with few rows are those of whom "
+        "the model knows least.",
         _figure(traces, layout),
     )
 

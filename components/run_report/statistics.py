@@ -26,7 +26,7 @@ def parse(split: str, serialized: bytes) -> list[FeatureStatistics]:
 def span(
     statistics: Iterable[FeatureStatistics], split: str, column: str
 ) -> tuple[datetime.datetime | None, datetime.datetime | None]:
-    """Returns the first and the last time of a split by a column of microseconds since 1970; None without the column."""
+    """Returns a split's first and last time by a column of microseconds since 1970; None without the column."""
     for each in statistics:
         if (each.split, each.name) == (split, column) and each.low is not None and each.high is not None:
             return tuple(_EPOCH + datetime.timedelta(microseconds=round(us)) for us in (each.low, each.high))  # type: ignore[return-value]

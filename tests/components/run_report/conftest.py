@@ -176,7 +176,7 @@ def _shifts():
         yield Shift(name, "drift", 0.01 * index, "Jensen-Shannon" if name == "price" else "L-infinity", 0.08, False)
 
 
-def full():
+def make_full():
     """All facts of the run."""
     start, gap = datetime.datetime(2024, 3, 1, 0, 3, tzinfo=_UTC), datetime.timedelta(days=1)
     return Facts(
@@ -240,14 +240,14 @@ def full():
     )
 
 
-def bare():
+def make_bare():
     """The facts of a run that left as little as it can: no baseline, no curves, nothing measured."""
     kept = ("auc", "example_count")
     return dataclasses.replace(
-        full(),
+        make_full(),
         metrics=tuple(
             dataclasses.replace(each, low=math.nan, high=math.nan)
-            for each in full().metrics
+            for each in make_full().metrics
             if each.model == "candidate" and each.metric in kept and not each.slice
         ),
         verdict=Verdict(blessed=True, baseline=False),
@@ -267,8 +267,26 @@ def bare():
 
 
 @pytest.fixture(scope="session")
-def report(tmp_path_factory) -> Path:
+def full() -> Facts:
+    """The facts of a run with everything in it."""
+    return make_full()
+
+
+@pytest.fixture(scope="session")
+def bare() -> Facts:
+    """The facts of a run that left as little as it can."""
+    return make_bare()
+
+
+@pytest.fixture(scope="session")
+def evil() -> str:
+    """A value of the full run's logs that would run a script, if it were not escaped."""
+    return EVIL
+
+
+@pytest.fixture(scope="session")
+def report(full, tmp_path_factory) -> Path:
     """The file of the full run."""
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(page.build(full()), encoding="utf-8")
+    path.write_text(page.build(full), encoding="utf-8")
     return path
