@@ -34,7 +34,8 @@ def find(output: Path | None = None) -> Path:
     report = output.absolute() / REPORT_FILE
     if not report.is_file():
         raise RunError(
-            f"there is no report {report}: a run writes it when all its components are done; make one: tandem run CONFIG"
+            f"there is no report {report}: a run writes it when all its components are done; "
+            "make one: tandem run CONFIG"
         )
     return report
 

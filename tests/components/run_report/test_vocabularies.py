@@ -16,7 +16,7 @@ VOCABULARIES = (
 
 
 def test_names_are_those_of_the_models():
-    assert vocabularies.VOCABULARY_FILE == f"transform_fn/assets/{vocabulary.FILE_NAME}"
+    assert f"transform_fn/assets/{vocabulary.FILE_NAME}" == vocabularies.VOCABULARY_FILE
     assert vocabularies.IDS == features.IDS
     assert vocabularies.PADDING == features.PADDING
 
