@@ -8,6 +8,7 @@ import subprocess
 import yaml
 
 from components.evaluator.component import EXTRACTORS_MODULE
+from components.log_example_gen.settings import Period
 from components.log_example_gen.split import describe
 from components.run_report import page
 from components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
@@ -32,7 +33,7 @@ def report_settings(config: Config) -> ReportSettings:
         name=config.name,
         outputs=tuple(OutputSettings(**vars(output)) for output in config.task_graph.outputs()),
         group_by=config.evaluation.group_by,
-        periods={name: describe(period) for name, period in config.logs.split.periods().items()},
+        periods={name: _words(period) for name, period in config.logs.split.periods().items()},
         looked_up=tuple(
             LookedUpFeature(name=feature.name, vocabulary=feature.vocabulary_name, **vars(layout.slots[feature.name]))
             for feature in layout.looked_up()
@@ -69,6 +70,11 @@ def commit() -> str | None:
     if not known:
         return None
     return f"{known} (with changes)" if _git("status", "--porcelain", "--untracked-files=no") else known
+
+
+def _words(period: Period) -> str:
+    """Says what a period holds; a time of day only where it is not midnight."""
+    return describe(period).replace(" 00:00:00+00:00", "").replace("+00:00", " UTC")
 
 
 def _git(*arguments: str) -> str | None:

@@ -84,7 +84,7 @@ def differences(compared: Mapping[str, Sequence[Compared]]) -> Chart | None:
         (("unknown",), "neutral", "no interval"),
     )
     for changes, role, name in kinds:
-        points = [(label, each.difference) for label, each in found if each.change in changes]
+        points = [(label, each.difference) for label, each in found if each.difference and each.change in changes]
         if points:
             traces.append(
                 go.Scatter(
@@ -128,7 +128,7 @@ def training(history: Sequence[Mapping[str, float]]) -> list[Chart]:
             showlegend=False,
             hovertemplate="epoch %{x}: %{y:.5g}<extra></extra>",
         )
-        axis = {"tickformat": "d", "title": {"text": "epoch"}}
+        axis: dict[str, Any] = {"tickformat": "d", "title": {"text": "epoch"}}
         if len(history) <= 10:
             axis["dtick"] = 1
         values = [value for _, value in points if math.isfinite(value)]

@@ -71,11 +71,13 @@ class Metrics:
     """
 
     def __init__(self, values: Iterable[MetricValue]):
-        self._values = {(each.model, each.slice, each.output, each.metric): each for each in values}
+        self._values: dict[tuple[str, SliceKey, str, str], MetricValue] = {
+            (each.model, each.slice, each.output, each.metric): each for each in values
+        }
 
     def value(self, model: str, output: str, metric: str, key: SliceKey = ()) -> MetricValue | None:
         """Returns a metric; None where there is none."""
-        return self._values.get((model, key, output, metric))  # type: ignore[call-overload]
+        return self._values.get((model, key, output, metric))
 
     def number(self, output: str, metric: str, key: SliceKey = ()) -> float:
         """Returns the candidate's value; nan where there is none."""

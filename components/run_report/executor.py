@@ -223,7 +223,8 @@ def _unknown(examples: types.Artifact, settings: ReportSettings, splits: Iterabl
     for split in splits:
         if split.name not in available:
             continue
-        files = sorted(fileio.glob(os.path.join(artifact_utils.get_split_uri([examples], split.name), "*.gz")))
+        pattern = os.path.join(artifact_utils.get_split_uri([examples], split.name), "*.gz")
+        files = sorted(str(file) for file in fileio.glob(pattern))
         batches = vocabularies.read_ids(files, settings.ids_width, split.examples or 0)
         found = vocabularies.unknown_values(batches, split.name, settings.vocabularies, settings.looked_up)
         _LOG.info("looked for unknown values in %s rows of '%s'", f"{found[0].rows:,}", split.name)

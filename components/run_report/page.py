@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import plotly.offline
 from markupsafe import Markup
 
 from components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT
+from components.log_example_gen.records import reason
 from components.metrics.slice_key import slice_text
 from components.run_report import charts, comparison, wording
 from components.run_report.facts import Facts, FeatureStatistics, Source
@@ -97,7 +98,9 @@ def _context(facts: Facts) -> dict[str, Any]:
         "training": training,
         "shift_charts": shifted,
         "unknown_chart": unknown,
-        "accounts": [_account(source) for source in facts.sources or ()],
+        "has_intervals": any(wording.is_number(each.low) for each in facts.metrics),
+        "accounts": [_account(source, [split.name for split in facts.splits]) for source in facts.sources or ()],
+        "meanings": _meanings(facts.sources or ()),
         "statistics": _by_feature(facts.statistics),
         "splits": [split.name for split in facts.splits],
         "unknown_rates": {(each.feature, each.split): each for each in facts.unknown},
@@ -105,13 +108,10 @@ def _context(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _account(source: Source) -> dict[str, Any]:
-    """Splits the outcomes of a source's rows into those used and those set aside."""
-    used = {
-        name: number
-        for name, number in source.outcomes.items()
-        if name in (ATTACHED, KEPT) or name.startswith(f"{EXAMPLES}.")
-    }
+def _account(source: Source, splits: Sequence[str]) -> dict[str, Any]:
+    """Splits the outcomes of a source's rows into those used, in the order of the splits, and those set aside."""
+    order = [ATTACHED, KEPT, *(f"{EXAMPLES}.{split}" for split in splits)]
+    used = {name: source.outcomes[name] for name in order if name in source.outcomes}
     aside = {name: number for name, number in source.outcomes.items() if number and name not in used}
     return {
         "source": source,
@@ -120,6 +120,18 @@ def _account(source: Source) -> dict[str, Any]:
         "parts": [(name.removeprefix(f"{EXAMPLES}."), number) for name, number in used.items()],
         "reasons": sorted(aside.items(), key=lambda item: (-item[1], item[0])),
     }
+
+
+def _meanings(sources: Iterable[Source]) -> dict[str, str]:
+    """Returns the reasons for which rows were set aside, with what they mean."""
+    used = (ATTACHED, KEPT)
+    names = {
+        name
+        for source in sources
+        for name, number in source.outcomes.items()
+        if number and name not in used and not name.startswith(f"{EXAMPLES}.")
+    }
+    return {name: reason(name).meaning for name in sorted(names)}
 
 
 def _by_feature(statistics: Iterable[FeatureStatistics]) -> dict[str, dict[str, FeatureStatistics]]:

@@ -112,9 +112,9 @@ def compact(value: float | None) -> str:
     return text.replace("-", MINUS)
 
 
-def moment(time: datetime.datetime | None) -> str:
-    """Writes a time in UTC."""
-    return NONE if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
+def moment(time: datetime.datetime | None, zone: str = " UTC") -> str:
+    """Writes a time, which is in UTC."""
+    return NONE if time is None else f"{time:%Y-%m-%d %H:%M}{zone}"
 
 
 def change(metric: str, difference: MetricValue | None, candidate: float, baseline: float) -> Change:

@@ -135,7 +135,7 @@ def test_the_report_is_told_where_unknown_values_stand(config_file):
         name: vocabulary.first_oov_row for name, vocabulary in layout.vocabularies.items()
     }
     assert [output.name for output in settings.outputs] == ["click", "sale_given_click", "click_and_sale"]
-    assert "name: shop" in settings.configuration
+    assert settings.periods == {"train": "before 2024-03-11", "eval": "from 2024-03-13"}
 
 
 def test_the_report_tells_settings_of_the_command_line(config_file):
