@@ -153,7 +153,7 @@ def shifts(kind: Literal["skew", "drift"], found: Iterable[Shift]) -> Chart | No
         name="distance",
         showlegend=False,
         meta={"roles": ["bad" if each.exceeded else "candidate" for each in own], "role": "candidate"},
-        customdata=[each.measure for each in own],
+        customdata=[wording.MEASURES.get(each.measure, each.measure) for each in own],
         hovertemplate="%{y}: %{x:.4g} (%{customdata})<extra></extra>",
     )
     limited = [(name, each.threshold) for name, each in zip(names, own, strict=True) if each.threshold is not None]
@@ -176,8 +176,8 @@ def shifts(kind: Literal["skew", "drift"], found: Iterable[Shift]) -> Chart | No
             "How far the values of the evaluation days lie from those that the model learned from.",
         ),
         "drift": (
-            "This run against the previous one",
-            "How far the values of the training days have moved since the last run.",
+            "Training days against those before",
+            "How far the values of the training days lie from those that the last run accepted.",
         ),
     }[kind]
     layout = {

@@ -107,14 +107,25 @@ def of_output(metrics: Metrics, output: str) -> list[Compared]:
     return [each for each in found if each.candidate is not None]
 
 
-def slices(metrics: Metrics, outputs: Sequence[str], verdict: Verdict) -> list[ComparedSlice]:
-    """Returns all slices of all outputs: with a baseline, what lost most first; else the lowest value first."""
+def slices(metrics: Metrics, outputs: Sequence[str], verdict: Verdict, min_examples: int) -> list[ComparedSlice]:
+    """Returns all slices of all outputs: with a baseline, what lost most first; else the lowest value first.
+
+    Args:
+      metrics: Of the evaluation.
+      outputs: Of the model.
+      verdict: Says which slices were too small for a bound.
+      min_examples: Slices with fewer rows are marked as well.
+    """
     too_small = {(each.output, each.slice) for each in verdict.too_small}
-    found = [_slice(metrics, output, key, too_small) for output in outputs for key in metrics.keys(output)]
+    found = [
+        _slice(metrics, output, key, too_small, min_examples) for output in outputs for key in metrics.keys(output)
+    ]
     return sorted(found, key=_order)
 
 
-def _slice(metrics: Metrics, output: str, key: SliceKey, too_small: set[tuple[str, SliceKey]]) -> ComparedSlice:
+def _slice(
+    metrics: Metrics, output: str, key: SliceKey, too_small: set[tuple[str, SliceKey]], min_examples: int
+) -> ComparedSlice:
     compared = tuple(metrics.compared(output, name, key) for name in SLICE_METRICS)
     notes = []
     first = compared[0]
@@ -122,6 +133,8 @@ def _slice(metrics: Metrics, output: str, key: SliceKey, too_small: set[tuple[st
         notes.append(f"no {first.words.title}: {METRICS[first.metric].undefined}")
     if (output, key) in too_small:
         notes.append("too small for its bound")
+    elif metrics.number(output, "example_count", key) < min_examples:
+        notes.append(f"fewer than {min_examples:,} rows")
     return ComparedSlice(
         output=output,
         name=slice_text(key),

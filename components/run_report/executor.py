@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import importlib.metadata
 import json
@@ -9,7 +10,6 @@ import logging
 import os
 import platform
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -120,7 +120,9 @@ def gather(inputs: _Artifacts, settings: ReportSettings) -> Facts:
         history=tuple(_read_json(one[MODEL_RUN].uri, HISTORY_FILE) or ()),
         sources=None if counts is None else tuple(_sources(counts)),
         splits=splits,
-        left_out=_left_out(counts),
+        not_final=_not_final(counts),
+        final_labels_only=settings.final_labels_only,
+        min_examples=settings.min_examples,
         statistics=tuple(columns),
         shifts=_shifts(one[ANOMALIES]),
         vocabularies=tuple(_vocabulary_sizes(one[TRANSFORM_GRAPH], settings)),
@@ -183,10 +185,10 @@ def _splits(settings: ReportSettings, counts: Counts | None, columns: list[Featu
         )
 
 
-def _left_out(counts: Counts | None) -> Mapping[str, int] | None:
-    """Returns the impressions too young to be judged, by label; None where the counts do not know them."""
-    found = getattr(counts, "too_young", None)
-    return None if found is None else dict(Counter(found))
+def _not_final(counts: Counts | None) -> Mapping[str, int] | None:
+    """Returns the evaluation examples whose label may still change, by label; None where the counts do not know."""
+    found = getattr(counts, "not_final", None)
+    return None if found is None else {label: number for label, number in found.get("eval", {}).items() if number}
 
 
 def _statistics(artifact: types.Artifact) -> list[FeatureStatistics]:
@@ -202,8 +204,8 @@ def _shifts(anomalies: types.Artifact) -> tuple[Shift, ...] | None:
     found = _read_json(anomalies.uri, SHIFTS_FILE)
     if found is None:
         return None
-    names = ("feature", "kind", "distance", "measure", "threshold", "exceeded")
-    return tuple(Shift(**{name: each.get(name) for name in names}) for each in found)
+    names = {field.name for field in dataclasses.fields(Shift)}
+    return tuple(Shift(**{name: value for name, value in each.items() if name in names}) for each in found)
 
 
 # --- The vocabularies ---

@@ -83,11 +83,12 @@ class Shift:
 
     Attributes:
       feature: Its column.
-      kind: `skew`: evaluation against training days; `drift`: this run's data against the previous run's.
+      kind: `skew`: evaluation against training days; `drift`: training days against those accepted before.
       distance: How far; None where it could not be measured.
-      measure: What distance it is.
+      measure: What distance it is: `infinity_norm` or `jensen_shannon_divergence`.
       threshold: The largest distance allowed; None where there is no threshold.
       exceeded: Whether the distance is larger.
+      note: The values that moved most, or why nothing was measured.
     """
 
     feature: str
@@ -96,6 +97,7 @@ class Shift:
     measure: str
     threshold: float | None
     exceeded: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -202,8 +204,10 @@ class Facts:
       history: Figures of every epoch, `epoch` among them.
       sources: What became of the rows of each stream; None where it is not known.
       splits: In the order of time.
-      left_out: By label, the impressions that were too young to be judged by it; empty where none were, None where it
-        is not known.
+      not_final: By label, the evaluation examples whose label may still change after the end of the logs; None where
+        that is not known.
+      final_labels_only: Whether these are left out of the evaluation.
+      min_examples: Slices with fewer rows are marked.
       statistics: Of the columns of the examples, per split.
       shifts: Skew and drift; None where they were not measured.
       vocabularies: In the order of the vocabulary file.
@@ -224,7 +228,9 @@ class Facts:
     history: tuple[Mapping[str, float], ...]
     sources: tuple[Source, ...] | None
     splits: tuple[Split, ...]
-    left_out: Mapping[str, int] | None
+    not_final: Mapping[str, int] | None
+    final_labels_only: bool
+    min_examples: int
     statistics: tuple[FeatureStatistics, ...]
     shifts: tuple[Shift, ...] | None
     vocabularies: tuple[VocabularySize, ...]

@@ -81,7 +81,7 @@ def _context(facts: Facts) -> dict[str, Any]:
     unknown = charts.unknown(facts.unknown)
     drawn = [*([forest] if forest else []), *(chart for each in by_output.values() for chart in each)]
     drawn += [*training, *shifted, *([unknown] if unknown else [])]
-    slices = comparison.slices(metrics, names, facts.verdict)
+    slices = comparison.slices(metrics, names, facts.verdict, facts.min_examples)
     return {
         "facts": facts,
         "headline": wording.headline(facts),

@@ -50,6 +50,8 @@ class ReportSettings(BaseModel, extra="forbid", frozen=True):
       name: The configuration's.
       outputs: Of the model, in order.
       group_by: The column of the users of GAUC.
+      final_labels_only: Whether examples whose label may still change are left out of the evaluation.
+      min_examples: Slices with fewer rows are marked.
       periods: By split, its period in words; in the order of time.
       looked_up: Features with a vocabulary.
       vocabularies: In the order of the vocabulary file.
@@ -63,6 +65,8 @@ class ReportSettings(BaseModel, extra="forbid", frozen=True):
     name: str
     outputs: tuple[OutputSettings, ...]
     group_by: str
+    final_labels_only: bool = True
+    min_examples: int = 100
     periods: dict[str, str]
     looked_up: tuple[LookedUpFeature, ...]
     vocabularies: tuple[VocabularySettings, ...]

@@ -62,6 +62,12 @@ COUNTS: dict[str, str] = {
     "gauc_users_left_out": "users of one class, left out of GAUC",
 }
 
+MEASURES: dict[str, str] = {
+    "infinity_norm": "largest change of a value's share",
+    "jensen_shannon_divergence": "Jensen-Shannon divergence",
+}
+"""The distances between distributions, by the schema's names; both lie between 0 and 1."""
+
 Change = Literal["better", "worse", "unclear", "unknown"]
 
 

@@ -172,8 +172,15 @@ def _history():
 
 def _shifts():
     for index, name in enumerate(("device", "city", "segment", "item_id", "hour", "price")):
-        yield Shift(name, "skew", 0.05 / (index + 1), "L-infinity", 0.04, index == 0)
-        yield Shift(name, "drift", 0.01 * index, "Jensen-Shannon" if name == "price" else "L-infinity", 0.08, False)
+        yield Shift(name, "skew", 0.05 / (index + 1), "infinity_norm", 0.04, index == 0, "phone 0.30 to 0.35")
+        yield Shift(
+            name,
+            "drift",
+            0.01 * index,
+            "jensen_shannon_divergence" if name == "price" else "infinity_norm",
+            0.08,
+            False,
+        )
 
 
 def make_full():
@@ -212,7 +219,9 @@ def make_full():
                 "eval", "from 2024-03-13", 27459, {"click": 1217, "conversion": 115}, start + 12 * gap, start + 14 * gap
             ),
         ),
-        left_out={"conversion": 1404},
+        not_final={"conversion": 1404},
+        final_labels_only=True,
+        min_examples=100,
         statistics=tuple(_statistics()),
         shifts=tuple(_shifts()),
         vocabularies=(
@@ -258,7 +267,7 @@ def make_bare():
         history=(),
         sources=None,
         splits=(Split("train", "files a.csv", None, {}, None, None),),
-        left_out=None,
+        not_final=None,
         statistics=(),
         shifts=None,
         vocabularies=(),

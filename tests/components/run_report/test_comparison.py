@@ -6,7 +6,7 @@ from components.run_report.comparison import Metrics
 
 
 def test_what_lost_most_comes_first_and_no_value_last(full):
-    found = comparison.slices(Metrics(full.metrics), ["click", "click_and_conversion"], full.verdict)
+    found = comparison.slices(Metrics(full.metrics), ["click", "click_and_conversion"], full.verdict, 100)
     assert (found[0].name, found[0].output) == ("device=desktop", "click")
     assert found[0].rows == 3000
     assert [each.name for each in found[-2:]] == ["device=tv", "device=tv"]
@@ -16,7 +16,7 @@ def test_what_lost_most_comes_first_and_no_value_last(full):
 
 def test_without_a_baseline_the_lowest_value_comes_first(full):
     alone = [each for each in full.metrics if each.model == "candidate"]
-    found = comparison.slices(Metrics(alone), ["click"], full.verdict)
+    found = comparison.slices(Metrics(alone), ["click"], full.verdict, 100)
     values = [each.metrics[0].candidate.value for each in found]
     assert values[:-1] == sorted(values[:-1])
     assert math.isnan(values[-1])
@@ -24,11 +24,13 @@ def test_without_a_baseline_the_lowest_value_comes_first(full):
 
 
 def test_undefined_and_small_slices_are_marked(full, evil):
-    found = comparison.slices(Metrics(full.metrics), ["click"], full.verdict)
+    found = comparison.slices(Metrics(full.metrics), ["click"], full.verdict, 100)
     notes = {each.name: each.notes for each in found}
-    assert notes["device=tv"] == ("no AUC: one class only",)
+    assert notes["device=tv"] == ("no AUC: one class only", "fewer than 100 rows")
     assert notes[f"device={evil}"] == ("too small for its bound",)
     assert notes["device=desktop"] == ()
+    found = comparison.slices(Metrics(full.metrics), ["click"], full.verdict, 3001)
+    assert {each.name: each.notes for each in found}["device=desktop"] == ("fewer than 3,001 rows",)
 
 
 def test_an_evaluation_without_intervals_still_has_differences(full):

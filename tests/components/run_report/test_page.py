@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 
@@ -62,7 +63,8 @@ def test_what_a_decision_needs_is_there(visible):
         "−0.0071 −0.0111 to −0.0031 ▼ worse",
         "+0.0020 −0.0020 to +0.0060 no clear difference",
         "1 of 51 has lost clearly",
-        "1,404 impressions were too young to be judged by conversion",
+        "1,404 impressions were too young to be judged by conversion : it may still come after",
+        "They are left out where it counts.",
         "aside: outside_split 26,519, duplicate 2,000, bad_time 6",
         "1 feature is further away than allowed: device (skew).",
         "a sample of 146,036",
@@ -106,3 +108,14 @@ def test_package_data_has_every_file_of_the_page():
     globs = settings["components.run_report"]
     listed = {path for pattern in globs for path in page.FOLDER.glob(pattern)}
     assert listed == set(page.source_files())
+
+
+def test_what_was_not_measured_and_what_is_judged_too_early_is_said(full):
+    unmeasured = dataclasses.replace(full.shifts[0], distance=None, exceeded=False, note="nothing earlier")
+    text = page.build(dataclasses.replace(full, shifts=(unmeasured,), final_labels_only=False))
+    assert "1 comparison was not made (nothing earlier)." in text
+    assert "not measured" in text
+    assert "They are judged all the same" in text
+    none = page.build(dataclasses.replace(full, shifts=(), not_final={}))
+    assert "No feature has a threshold for drift or skew" in none
+    assert "No impression was too young to be judged" in none
