@@ -10,6 +10,7 @@ import html
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -230,9 +231,10 @@ def unknown(found: Sequence[UnknownValues]) -> Chart | None:
 
 
 def _reliability(curves: Sequence[Curves]) -> Chart:
-    traces, largest = [], 0.0
+    traces, points = [], []
     for each in curves:
         bins = [one for one in each.reliability if one.rows and wording.is_number(one.observed)]
+        points += bins
         traces.append(
             go.Scatter(
                 x=[one.predicted for one in bins],
@@ -245,18 +247,23 @@ def _reliability(curves: Sequence[Curves]) -> Chart:
                 hovertemplate="predicted %{x:.4f}, observed %{y:.4f}, %{customdata:,} rows<extra></extra>",
             )
         )
-        largest = max([largest, *(max(one.predicted, one.observed) for one in bins)])
-    diagonal = _line([0, largest], [0, largest], "as predicted")
+    lowest = min((one.predicted for one in points), default=0.0)
+    highest = max((one.predicted for one in points), default=1.0)
+    left, right = (lowest * 0.95 if lowest > highest / 3 else 0.0), highest * 1.05
+    # Intervals of few positives reach up to 1; where they are cut, the curves can still be told apart.
+    top = max((one.observed for one in points), default=1.0)
+    ends = [one.high for one in points if wording.is_number(one.high)]
+    top = max(right, min(max([top * 1.05, *ends]), 2.5 * top))
     layout = {
-        "xaxis": {"title": {"text": "predicted"}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": "observed"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": "predicted"}, "range": [left, right]},
+        "yaxis": {"title": {"text": "observed"}, "range": [0, top]},
     }
     return Chart(
         f"reliability-{curves[-1].output}",
         "Calibration",
         "Rows of like scores: what was promised, and what came (with its 95 % interval). On the dashed line, both are "
         "the same; below it the model promises too much.",
-        _figure([diagonal, *traces], layout),
+        _figure([_line([left, right], [left, right], "as predicted"), *traces], layout),
     )
 
 
@@ -287,29 +294,26 @@ def _roc(curves: Sequence[Curves]) -> Chart:
 
 def _scores(curves: Sequence[Curves]) -> Chart:
     traces = []
-    top = 0.0
     for each in curves:
+        own = each.model == "candidate"
         for role, numbers in (("negative", each.negatives), ("positive", each.positives)):
             total = sum(numbers)
             if not total:
                 continue
-            own = each.model == "candidate"
-            shares = [one / total for one in numbers]
-            top = max(top, _reach(each.score_edges, numbers))
             traces.append(
                 go.Scatter(
-                    x=list(each.score_edges),
-                    y=[*shares, shares[-1]],
+                    x=[each.score_edges[0], *each.score_edges],
+                    y=[0, *(one / total for one in numbers), 0],
                     mode="lines",
                     line={"shape": "hv", "dash": "solid" if own else "dot", "width": 2 if own else 1.5},
                     fill="tozeroy" if own else "none",
                     name=f"{role}s, {NAMES[each.model]}",
                     meta={"role": role},
-                    hovertemplate="score %{x:.4f}: %{y:.1%}<extra></extra>",
+                    hovertemplate="from %{x:.4f}: %{y:.1%}<extra></extra>",
                 )
             )
     layout = {
-        "xaxis": {"title": {"text": "score"}, **({"range": [0, top]} if top else {})},
+        "xaxis": {"title": {"text": "score"}, **_score_axis(curves)},
         "yaxis": {"title": {"text": "share of its class"}, "tickformat": ".0%", "rangemode": "tozero"},
     }
     return Chart(
@@ -319,6 +323,17 @@ def _scores(curves: Sequence[Curves]) -> Chart:
         "tells them from each other.",
         _figure(traces, layout),
     )
+
+
+def _score_axis(curves: Sequence[Curves]) -> dict[str, Any]:
+    """Shows where scores are: all but a thousandth at each end; by their logarithm where the bins widen."""
+    lows, highs = zip(*(_reach(each) for each in curves), strict=True)
+    low, high = min(lows), max(highs)
+    edges = curves[-1].score_edges
+    widths = [upper - lower for lower, upper in pairwise(edges)]
+    if low > 0 and max(widths) > 1.1 * min(widths):
+        return {"type": "log", "range": [math.log10(low), math.log10(high)], "tickformat": "~g"}
+    return {"range": [low, high]}
 
 
 def _activity(curves: Sequence[Curves]) -> Chart:
@@ -337,16 +352,27 @@ def _activity(curves: Sequence[Curves]) -> Chart:
                 hovertemplate="%{x} rows: GAUC %{y:.4f}, %{customdata:,} users<extra></extra>",
             )
         )
-    order = [_range(one) for one in curves[-1].by_activity]
+    shown = curves[-1].by_activity
+    ends = [
+        end
+        for each in curves
+        for one in each.by_activity
+        for end in (one.gauc, one.low, one.high)
+        if one.users and wording.is_number(end)
+    ]
     layout = {
         "xaxis": {
-            "title": {"text": "rows per user"},
+            "title": {"text": "rows per user (below: users)"},
             "type": "category",
-            "dtick": 1,
             "categoryorder": "array",
-            "categoryarray": order,
+            "categoryarray": [_range(one) for one in shown],
+            "tickvals": [_range(one) for one in shown],
+            "ticktext": [f"{_range(one)}<br>{one.users:,}" for one in shown],
         },
-        "yaxis": {"title": {"text": "GAUC"}},
+        "yaxis": {
+            "title": {"text": "GAUC"},
+            "range": [max(min(ends, default=0) - 0.02, 0), min(max(ends, default=1) + 0.02, 1.02)],
+        },
     }
     return Chart(
         f"activity-{curves[-1].output}",
@@ -363,14 +389,13 @@ def _range(one: ActivityBin) -> str:
     return str(one.least) if one.least == one.most else f"{one.least}\N{EN DASH}{one.most}"
 
 
-def _reach(edges: Sequence[float], numbers: Sequence[int]) -> float:
-    """Returns the score below which all but a thousandth of the rows lie: beyond it there is nothing to see."""
-    left = 0.001 * sum(numbers)
-    for upper, rows in zip(reversed(edges), reversed(numbers), strict=False):
-        left -= rows
-        if left < 0:
-            return upper
-    return edges[-1]
+def _reach(curves: Curves) -> tuple[float, float]:
+    """Returns the edges between which all but a thousandth of the rows lie at each end."""
+    rows = [positive + negative for positive, negative in zip(curves.positives, curves.negatives, strict=True)]
+    within = [index for index in range(len(rows)) if min(sum(rows[: index + 1]), sum(rows[index:])) > sum(rows) / 1000]
+    if not within:
+        return curves.score_edges[0], curves.score_edges[-1]
+    return curves.score_edges[within[0]], curves.score_edges[within[-1] + 1]
 
 
 def _line(x: Sequence[float], y: Sequence[float], name: str) -> go.Scatter:

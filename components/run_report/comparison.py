@@ -51,7 +51,7 @@ class ComparedSlice:
       positives: Of them.
       metrics: By `SLICE_METRICS`.
       calibration: The candidate's.
-      notes: What to keep in mind about it.
+      notes: Why its values say little; empty where they can be relied on.
     """
 
     output: str
@@ -66,6 +66,9 @@ class ComparedSlice:
 class Metrics:
     """Looks metrics up.
 
+    Attributes:
+      has_intervals: Whether any has one.
+
     Args:
       values: All of an evaluation.
     """
@@ -74,6 +77,7 @@ class Metrics:
         self._values: dict[tuple[str, SliceKey, str, str], MetricValue] = {
             (each.model, each.slice, each.output, each.metric): each for each in values
         }
+        self.has_intervals = any(wording.is_number(each.low) for each in self._values.values())
 
     def value(self, model: str, output: str, metric: str, key: SliceKey = ()) -> MetricValue | None:
         """Returns a metric; None where there is none."""
@@ -110,6 +114,8 @@ def of_output(metrics: Metrics, output: str) -> list[Compared]:
 def slices(metrics: Metrics, outputs: Sequence[str], verdict: Verdict, min_examples: int) -> list[ComparedSlice]:
     """Returns all slices of all outputs: with a baseline, what lost most first; else the lowest value first.
 
+    Those with notes come after the others, and those without a value come last.
+
     Args:
       metrics: Of the evaluation.
       outputs: Of the model.
@@ -135,6 +141,8 @@ def _slice(
         notes.append("too small for its bound")
     elif metrics.number(output, "example_count", key) < min_examples:
         notes.append(f"fewer than {min_examples:,} rows")
+    elif not notes and metrics.has_intervals and not (first.candidate and wording.is_number(first.candidate.low)):
+        notes.append("too few positives for an interval")
     return ComparedSlice(
         output=output,
         name=slice_text(key),
@@ -146,8 +154,9 @@ def _slice(
     )
 
 
-def _order(each: ComparedSlice) -> tuple[bool, float, str, str]:
+def _order(each: ComparedSlice) -> tuple[bool, bool, float, str, str]:
     first = each.metrics[0]
     found = first.difference if first.baseline is not None else first.candidate
     value = math.nan if found is None else found.value
-    return math.isnan(value), 0.0 if math.isnan(value) else value, each.output, each.name
+    missing = math.isnan(value)
+    return missing, bool(each.notes), 0.0 if missing else value, each.output, each.name

@@ -98,7 +98,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "training": training,
         "shift_charts": shifted,
         "unknown_chart": unknown,
-        "has_intervals": any(wording.is_number(each.low) for each in facts.metrics),
+        "has_intervals": metrics.has_intervals,
         "accounts": [_account(source, [split.name for split in facts.splits]) for source in facts.sources or ()],
         "meanings": _meanings(facts.sources or ()),
         "statistics": _by_feature(facts.statistics),

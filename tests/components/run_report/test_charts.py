@@ -32,8 +32,26 @@ def test_intervals_become_error_bars(full):
 
 def test_scores_are_shares_of_their_class(full):
     drawn = traces(charts.of_output("click", full.curves)[2])["positives, this model"]
-    assert math.isclose(sum(drawn["y"][:-1]), 1)
+    assert math.isclose(sum(drawn["y"]), 1)
+    assert (drawn["y"][0], drawn["y"][-1]) == (0, 0)
     assert len(drawn["x"]) == len(drawn["y"])
+
+
+def test_bins_that_widen_are_drawn_by_their_logarithm(full):
+    (curve,) = [each for each in full.curves if (each.model, each.output) == ("candidate", "click")]
+    bins = {"positives": (0, 4, 6, 0), "negatives": (0, 500, 490, 1)}
+    even = dataclasses.replace(curve, score_edges=(0.1, 0.2, 0.3, 0.4, 0.5), **bins)
+    assert charts.of_output("click", [even])[2].figure["layout"]["xaxis"]["range"] == [0.2, 0.4]
+    wide = dataclasses.replace(curve, score_edges=(0.001, 0.01, 0.1, 0.5, 1.0), **bins)
+    axis = charts.of_output("click", [wide])[2].figure["layout"]["xaxis"]
+    assert (axis["type"], axis["range"]) == ("log", [-2, math.log10(0.5)])
+
+
+def test_wide_intervals_do_not_flatten_the_calibration(full):
+    (curve,) = [each for each in full.curves if (each.model, each.output) == ("candidate", "click")]
+    bins = [dataclasses.replace(one, high=1.0) for one in curve.reliability]
+    axis = charts.of_output("click", [dataclasses.replace(curve, reliability=tuple(bins))])[0].figure["layout"]["yaxis"]
+    assert axis["range"] == [0, 2.5 * max(one.observed for one in bins)]
 
 
 def test_empty_bins_and_missing_numbers_are_left_out(full):

@@ -10,15 +10,20 @@ def test_what_lost_most_comes_first_and_no_value_last(full):
     assert (found[0].name, found[0].output) == ("device=desktop", "click")
     assert found[0].rows == 3000
     assert [each.name for each in found[-2:]] == ["device=tv", "device=tv"]
-    lost = [each.metrics[0].difference.value for each in found[:-2]]
-    assert lost == sorted(lost)
+    weak = [bool(each.notes) for each in found]
+    assert weak == sorted(weak)
+    for notes in (False, True):
+        lost = [each.metrics[0].difference.value for each in found[:-2] if bool(each.notes) == notes]
+        assert lost == sorted(lost)
 
 
 def test_without_a_baseline_the_lowest_value_comes_first(full):
     alone = [each for each in full.metrics if each.model == "candidate"]
     found = comparison.slices(Metrics(alone), ["click"], full.verdict, 100)
     values = [each.metrics[0].candidate.value for each in found]
-    assert values[:-1] == sorted(values[:-1])
+    reliable = [each.metrics[0].candidate.value for each in found if not each.notes]
+    assert len(reliable) == 15
+    assert values[:15] == sorted(reliable)
     assert math.isnan(values[-1])
     assert all(each.metrics[0].difference is None for each in found)
 
