@@ -168,7 +168,10 @@
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
-      links.forEach((link, id) => link.toggleAttribute("aria-current", id === entry.target.id));
+      links.forEach((link, id) => {
+        if (id === entry.target.id) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      });
     }
   }, { rootMargin: "-20% 0px -75% 0px" });
   links.forEach((_, id) => watcher.observe(document.getElementById(id)));

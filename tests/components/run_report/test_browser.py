@@ -280,11 +280,11 @@ def test_pictures(browser, report):
         opened = Opened(browser, path, size, scheme, device_scale_factor=1 if size == DESKTOP else 2)
         assert opened.complaints == []
         page = opened.page
-        page.screenshot(path=folder / f"{name}-{what}-{scheme}.png", clip=_top(page, size))
+        page.screenshot(path=folder / f"{name}-{what}-{scheme}.png", clip=_top(page, size), full_page=True)
         if what == "desktop" and scheme == "light":
-            for section in ("outputs", "slices", "data"):
-                part = page.locator(f"#{section}")
-                part.screenshot(path=folder / f"{name}-{section}.png")
+            parts = {"output": "#outputs article", "slices": "#slices", "data": "#data"}
+            for part, where in parts.items():
+                page.locator(where).first.screenshot(path=folder / f"{name}-{part}.png")
         opened.close()
 
 
