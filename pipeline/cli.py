@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline import environment
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+REPORT_PORT = 8645
 
 _OUTPUT = "folder of artifacts, metadata and logs (default: runs/NAME)"
 
@@ -86,6 +87,23 @@ def _bench(options: argparse.Namespace) -> int:
     return EXIT_FAILED if outcome.table.failed else 0
 
 
+def _report(options: argparse.Namespace) -> int:
+    from pipeline import report_server
+
+    output = None if options.output is None else Path(options.output)
+    if options.config is not None:
+        from pipeline import config
+
+        # The report is there already: it does not matter where the logs are.
+        output = config.load(options.config, data=".", output=options.output).output_dir
+    report = report_server.find(output)
+    print(report, flush=True)
+    if options.serve:
+        stop = "Ctrl-C ends"
+        report_server.serve(report, options.port, lambda address: print(f"{address}  ({stop})", flush=True))
+    return 0
+
+
 def _vectors(options: argparse.Namespace) -> int:
     from pipeline import vector_file
 
@@ -125,6 +143,16 @@ def _parser() -> argparse.ArgumentParser:
         "(default: all recipes)",
     )
     bench.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each system (default: %(default)s)")
+
+    report = _command(commands, "report", _report, "show the report of the last run in a browser of this machine")
+    report.add_argument(
+        "config", metavar="CONFIG", nargs="?", help="a configuration file (default: the newest report in runs/)"
+    )
+    report.add_argument("--output", metavar="DIR", help="folder of the run (default: runs/NAME)")
+    report.add_argument(
+        "--port", type=int, default=REPORT_PORT, metavar="N", help="0: any that is free (default: %(default)s)"
+    )
+    report.add_argument("--no-serve", dest="serve", action="store_false", help="print the path of the report only")
 
     doctor = _command(commands, "doctor", _doctor, "check the machine, the environment and a configuration")
     _add_config(doctor, nargs="?", overrides=False)

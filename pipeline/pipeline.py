@@ -24,10 +24,12 @@ from components.evaluator.component import EXTRACTORS_MODULE, ModelEvaluator
 from components.example_validator.component import ExampleValidator
 from components.log_example_gen.component import LogExampleGen
 from components.pusher.component import AtomicPusher
+from components.run_report.component import RunReport
 from models import registry
 from pipeline.code_version import code_version
 from pipeline.config import Config
 from pipeline.evaluation import eval_config
+from pipeline.report_settings import report_settings, report_version
 
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
 
@@ -70,7 +72,9 @@ class _DataPart(NamedTuple):
 
     components: list[BaseNode]
     examples: BaseNode
+    statistics: BaseNode
     schema: BaseNode
+    validator: BaseNode
     transform: BaseNode
 
 
@@ -97,7 +101,8 @@ def _data_part(config: Config) -> _DataPart:
         disable_statistics=True,
     )
     transform.add_upstream_node(validator)  # where components run side by side, an anomaly stops the rest
-    return _DataPart([examples, statistics, schema, validator, transform], examples, schema, transform)
+    parts = (examples, statistics, schema, validator, transform)
+    return _DataPart(list(parts), *parts)
 
 
 def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> list[BaseNode]:
@@ -124,7 +129,23 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
         push_dir=str(config.push_dir),
         model_name=config.model_name,
     )
-    return [trainer, baseline, evaluator, pusher]
+    report = RunReport(
+        settings=report_settings(config),
+        code_version=report_version(),
+        evaluation=evaluator.outputs["evaluation"],
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        baseline=baseline.outputs["blessed_model"],
+        pushed_model=pusher.outputs["pushed_model"],
+        examples=data.examples.outputs["examples"],
+        quarantine=data.examples.outputs["quarantine"],
+        statistics=data.statistics.outputs["statistics"],
+        schema=data.schema.outputs["schema"],
+        anomalies=data.validator.outputs["anomalies"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        transformed_examples=data.transform.outputs["transformed_examples"],
+    )
+    return [trainer, baseline, evaluator, pusher, report]
 
 
 def _pipeline(config: Config, components: list[BaseNode], root: str, metadata: Any) -> Pipeline:

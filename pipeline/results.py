@@ -15,6 +15,7 @@ from components.log_example_gen.counts import Counts, describe
 from components.log_example_gen.executor import COUNTS_FILE
 from components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
 from components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY
+from components.run_report.executor import REPORT_FILE
 from pipeline.config import Config
 from pipeline.run_result import ComponentRun, RunResult
 
@@ -53,8 +54,19 @@ def collect(
         model=path_utils.serving_model_dir(artifacts["Trainer"]["model"][0].uri),
         pushed=pushed.get_string_custom_property(DESTINATION_PROPERTY) if is_pushed else None,
         evaluation=evaluation,
+        report=_keep_report(artifacts["RunReport"]["report"][0].uri, config.output_dir),
         log_file=log_file,
     )
+
+
+def _keep_report(uri: str, folder: Path) -> Path:
+    """Copies the report to where the newest one always is; the artifacts have those of earlier runs."""
+    kept = folder / REPORT_FILE
+    unfinished = kept.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    fileio.copy(os.path.join(uri, REPORT_FILE), str(unfinished))
+    unfinished.replace(kept)  # a browser never sees half of it
+    return kept
 
 
 def counts(config: Config, quarantine: str) -> list[str]:

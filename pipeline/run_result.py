@@ -41,6 +41,7 @@ class RunResult:
       model: The trained SavedModel.
       pushed: The version's folder, where it was pushed (in this run or before); None where it was refused.
       evaluation: The folder of the evaluation: metrics.json, verdict.json.
+      report: The page of this run, one HTML file.
       log_file: All that the libraries had to say.
     """
 
@@ -57,6 +58,7 @@ class RunResult:
     model: str
     pushed: str | None
     evaluation: str
+    report: Path
     log_file: Path
 
     def metric(self, output: str, name: str, model: Literal["candidate", "baseline"] = "candidate") -> float | None:

@@ -97,6 +97,7 @@ def lines(result: RunResult) -> Iterator[str]:
     where = escape(_short(result.pushed or result.model))
     yield f"[bold]model[/]       {where}{'' if result.pushed else ' (not pushed)'}"
     yield f"[bold]evaluation[/]  {escape(_short(result.evaluation))}"
+    yield f"[bold]report[/]      {escape(_short(str(result.report)))}"
     yield f"[bold]log[/]         {escape(_short(str(result.log_file)))}"
     yield "[bold]next[/]"
     for command, why in _next_commands(result):
@@ -181,6 +182,10 @@ def _next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
     folders = f"--data {_short(result.data)} --output {_short(str(result.output))}"
     again = f"{tools}tandem run {_short(str(result.config_file))} {folders} --set training.learning_rate=0.002"
     yield again, "train again; the data stages are reused"
+    yield (
+        f"{tools}tandem report --output {_short(str(result.output))}",
+        "the report in a browser; the file opens from disk, too",
+    )
     yield f"{tools}tandem models", "other recipes for `model: {recipe: ...}`"
     yield "make test", "the tests"
 

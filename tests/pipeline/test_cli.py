@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["bench", "--help"], ["doctor", "--help"], ["--version"]]
+    "arguments",
+    [["--help"], ["run", "--help"], ["report", "--help"], ["bench", "--help"], ["doctor", "--help"], ["--version"]],
 )
 def test_help_imports_nothing_heavy(arguments):
     code = f"""

@@ -21,8 +21,10 @@ def test_kfp_reads_the_package_back(config_file, logs, tmp_path):
         "BlessedModel",
         "ModelEvaluator",
         "AtomicPusher",
+        "RunReport",
     }
     assert spec.root.dag.tasks["AtomicPusher"].dependent_tasks == ["ModelEvaluator", "Trainer"]
+    assert set(spec.root.dag.tasks["RunReport"].dependent_tasks) == set(spec.root.dag.tasks) - {"RunReport"}
     executors = spec.deployment_spec["executors"]
     images = {executor["container"]["image"] for executor in executors.values()}
     assert images == {"registry/tandem:1"}

@@ -48,6 +48,7 @@ def test_the_components_stand_in_the_order_of_the_data(built):
         "BlessedModel",
         "ModelEvaluator",
         "AtomicPusher",
+        "RunReport",
     ]
 
 
@@ -93,6 +94,8 @@ def test_a_curated_schema_takes_the_place_of_the_inferred_one(built, tmp_path):
 def test_a_setting_reaches_only_what_depends_on_it(built, logs, override, expected):
     impressions = logs / "impressions-0.csv"
     impressions.write_text(impressions.read_text().replace("device", "device,page").replace("phone", "phone,p1"))
+    # The report tells all settings; where the logs lie is the same in both ways of saying it.
+    expected = expected if override.startswith("data_dir") else expected | {"RunReport"}
     assert changed(built(), built(override)) == expected
 
 
@@ -106,6 +109,41 @@ def test_new_code_is_noticed(built, monkeypatch):
     before = built()
     monkeypatch.setattr("pipeline.pipeline.code_version", lambda *modules: "+".join(modules))
     assert changed(before, built()) == {"LogExampleGen", "Transform", "Trainer", "ModelEvaluator"}
+
+
+def test_new_code_or_a_new_template_makes_a_new_report(built, monkeypatch, tmp_path):
+    from components.run_report import page
+
+    before = built()
+    template = tmp_path / "report.html"
+    template.write_text("another")
+    monkeypatch.setattr(page, "source_files", lambda: [template])
+    assert changed(before, built()) == {"RunReport"}
+
+
+def test_the_report_is_told_where_unknown_values_stand(config_file):
+    from models.features import FeatureLayout
+    from pipeline.report_settings import report_settings
+
+    config = load(config_file)
+    settings, layout = report_settings(config), FeatureLayout(config.features)
+    assert settings.ids_width == layout.width
+    assert {each.name: (each.start, each.width) for each in settings.looked_up} == {
+        name: (layout.slots[name].start, layout.slots[name].width) for name in ("user_id", "item", "hour", "tags")
+    }
+    assert {each.name: each.first_oov_row for each in settings.vocabularies} == {
+        name: vocabulary.first_oov_row for name, vocabulary in layout.vocabularies.items()
+    }
+    assert [output.name for output in settings.outputs] == ["click", "sale_given_click", "click_and_sale"]
+    assert settings.periods == {"train": "before 2024-03-11", "eval": "from 2024-03-13"}
+
+
+def test_the_report_tells_settings_of_the_command_line(config_file):
+    from pipeline.report_settings import report_settings
+
+    configuration = report_settings(load(config_file, overrides=["training.seed=5"])).configuration
+    assert "seed: 5" in configuration
+    assert "before: '2024-03-11T00:00:00Z'" in configuration
 
 
 def test_settings_are_plain_json(config_file):

@@ -43,6 +43,7 @@ def result():
         model="/models/1/Format-Serving",
         pushed="/served/shop/1",
         evaluation="/evaluation/1",
+        report=Path("/out/report.html"),
         log_file=Path("/logs/run.log"),
     )
 
@@ -76,6 +77,8 @@ def test_a_blessed_model(result):
     text = shown(result)
     assert "blessed: every threshold is kept (there was no earlier model to compare with)" in text
     assert "model       /served/shop/1\n" in text
+    assert "report      /out/report.html\n" in text
+    assert "tandem report --output /out" in text
     assert (
         "logs        impressions 10 rows = 9 examples + 1 duplicates\n            clicks       1 rows = 1 attached\n"
         in text
