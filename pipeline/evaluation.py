@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.bounds import slicing_text
+from components.evaluator.bounds import bound_key
 from components.evaluator.settings import EvaluationSettings, Threshold
 from components.metrics import task_metrics
 from components.metrics.catalog import METRICS
@@ -54,16 +54,22 @@ def _add_metrics(config: config_pb2.EvalConfig, settings: EvaluationSettings, ou
     spec.example_weights.unweighted = output.given is None
     for name, cls in task_metrics.METRIC_CLASSES.items():
         metric = spec.metrics.add(class_name=cls.__name__, module=cls.__module__)
-        min_examples = {}
+        min_examples: dict[str, int] = {}
+        refuse_if: dict[str, str] = {}
         for threshold in settings.thresholds:
             if (threshold.metric, threshold.output) != (name, output.name):
                 continue
             slicing = _slicing(threshold)
-            if threshold.slice:
-                min_examples[slicing_text(slicing)] = threshold.min_examples
+            for kind in threshold.kinds:
+                key = bound_key(slicing, kind)
+                refuse_if[key] = threshold.refuse_if
+                if threshold.slice:
+                    min_examples[key] = settings.least_examples(threshold)
             for bound in _bounds(threshold):
                 metric.per_slice_thresholds.add(slicing_specs=[slicing], threshold=bound)
-        metric.config = json.dumps({"name": name, "group_by": settings.group_by, "min_examples": min_examples})
+        metric.config = json.dumps(
+            {"name": name, "group_by": settings.group_by, "min_examples": min_examples, "refuse_if": refuse_if}
+        )
 
 
 def _slicing(threshold: Threshold) -> config_pb2.SlicingSpec:

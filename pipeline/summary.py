@@ -161,11 +161,12 @@ def _list(summaries: Mapping[str, str], console: Console) -> None:
 
 
 def _verdict(result: RunResult) -> str:
-    compared = (
-        "the last blessed model was compared with"
-        if result.verdict.baseline
-        else "there was no earlier model to compare with"
-    )
+    if result.verdict.baseline:
+        compared = "the last blessed model was compared with"
+    elif result.verdict.not_compared:
+        compared = "only absolute ones were checked: there was no earlier model to compare with"
+    else:
+        compared = "there was no earlier model to compare with"
     if not result.verdict.blessed:
         return f"[red]refused[/]: not pushed, what was pushed before stays ({compared})"
     return f"[green]blessed[/]: every threshold is kept ({compared})"

@@ -196,7 +196,9 @@ def read_curves(uri: str) -> list[Curves]:
     """Reads `curves.json` of an evaluation artifact's folder."""
     read = []
     for each in _read(uri, CURVES_FILE):
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in each.items()}
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in each.items()
+        }
         plain["reliability"] = tuple(ReliabilityBin(**_with_nan(bin_)) for bin_ in each["reliability"])
         plain["by_activity"] = tuple(ActivityBin(**_with_nan(bin_, but="most")) for bin_ in each["by_activity"])
         read.append(Curves(**plain))

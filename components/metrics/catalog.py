@@ -16,10 +16,12 @@ class MetricInfo:
     Attributes:
       better: Which way is better; None where neither is (a calibration of 1 is best; counts just count).
       undefined: Why it can be without a value (nan), for messages.
+      best: The value above 0 that is best, where neither more nor less is better.
     """
 
     better: Literal["higher", "lower"] | None
     undefined: str = ""
+    best: float | None = None
 
 
 _NO_USER = "no user has rows of both classes"
@@ -30,7 +32,7 @@ METRICS: dict[str, MetricInfo] = {
     "gauc_by_impressions": MetricInfo("higher", _NO_USER),
     "gauc_by_positives": MetricInfo("higher", _NO_USER),
     "log_loss": MetricInfo("lower", "no rows"),
-    "calibration": MetricInfo(None, "no positive row"),
+    "calibration": MetricInfo(None, "no positive row", best=1.0),
     "example_count": MetricInfo(None),
     "positive_count": MetricInfo(None),
     "gauc_users": MetricInfo(None),

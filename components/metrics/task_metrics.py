@@ -29,14 +29,21 @@ class TaskMetric(metric_types.Metric):
 
     METRIC = ""
 
-    def __init__(self, name: str = "", group_by: str = "", min_examples: Mapping[str, int] | None = None):
+    def __init__(
+        self,
+        name: str = "",
+        group_by: str = "",
+        min_examples: Mapping[str, int] | None = None,
+        refuse_if: Mapping[str, str] | None = None,
+    ):
         """Initializes the metric.
 
         Args:
           name: Metric name; default: the catalog's.
           group_by: The column that names the user. It is kept here for the extractors, which read it.
-          min_examples: Slicing -> examples below which a slice's threshold is not checked. It is kept here for the
-            verdict, as TFMA's thresholds have no place for it.
+          min_examples: Bound -> examples below which a slice is not held to it. It is kept here for the verdict, as
+            TFMA's thresholds have no place for it.
+          refuse_if: Bound -> when it refuses a model; kept for the verdict, too.
         """
         super().__init__(
             _computations,
@@ -44,6 +51,7 @@ class TaskMetric(metric_types.Metric):
             metric=self.METRIC,
             group_by=group_by,
             min_examples=dict(min_examples or {}),
+            refuse_if=dict(refuse_if or {}),
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -144,13 +152,14 @@ def _computations(
     metric: str,
     group_by: str,
     min_examples: Mapping[str, int],
+    refuse_if: Mapping[str, str],
     eval_config: config_pb2.EvalConfig | None = None,
     model_names: list[str] | None = None,
     output_names: list[str] | None = None,
     example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
     """Returns the computation shared by all metrics, and what derives this metric's values from it."""
-    del group_by, min_examples  # for the extractors and the verdict
+    del group_by, min_examples, refuse_if  # for the extractors and the verdict
     if eval_config is None:
         raise ValueError(f"metric '{name}' needs the EvalConfig")
     layout = Layout.of(eval_config)

@@ -42,7 +42,9 @@ def test_thresholds_come_back_as_bounds(graph: TaskGraph) -> None:
     settings = _settings(
         _AUC | {"at_most": 0.9, "not_worse_than_blessed_by": 0.005},
         {"metric": "log_loss", "output": "buy_given_click", "not_worse_than_blessed_by": 0.01, "slice": "city"},
-        _AUC | {"slice": {"city": 12}, "min_examples": 7},
+        _AUC | {"slice": {"city": 12}, "min_examples": 7, "refuse_if": "maybe_missed"},
+        {"metric": "auc", "output": "click", "at_most": 0.9, "slice": {"city": 12}},
+        {"metric": "calibration", "output": "click", "not_worse_than_blessed_by": 0.1},
         _AUC | {"slice": ["placement", "device"], "min_examples": 5},
     )
     assert sorted(bounds(eval_config(settings, graph)), key=str) == sorted(
@@ -51,7 +53,9 @@ def test_thresholds_come_back_as_bounds(graph: TaskGraph) -> None:
             Bound("auc", "click", upper=0.9),
             Bound("auc", "click", change=-0.005, higher_is_better=True),
             Bound("log_loss", "buy_given_click", ("city",), change=0.01, higher_is_better=False, min_examples=100),
-            Bound("auc", "click", ("city",), (("city", "12"),), lower=0.7, min_examples=7),
+            Bound("auc", "click", ("city",), (("city", "12"),), lower=0.7, min_examples=7, refuse_if="maybe_missed"),
+            Bound("auc", "click", ("city",), (("city", "12"),), upper=0.9, min_examples=100),
+            Bound("calibration", "click", change=0.1, higher_is_better=False),
             Bound("auc", "click", ("device", "placement"), lower=0.7, min_examples=5),
         ],
         key=str,

@@ -85,6 +85,14 @@ def test_a_blessed_model(result):
     assert "tandem run shop.yaml --data /data --output /out --set" in text
 
 
+def test_thresholds_that_had_nothing_to_compare_with_are_told(result):
+    verdict = Verdict(blessed=True, baseline=False, not_compared=(REASON,))
+    assert (
+        "blessed: every threshold is kept (only absolute ones were checked: there was no earlier model to compare with)"
+        in shown(dataclasses.replace(result, verdict=verdict))
+    )
+
+
 def test_the_last_blessed_model_stands_beside(result):
     compared = dataclasses.replace(
         result, metrics=(*result.metrics, *metrics("baseline", 0.8)), verdict=Verdict(blessed=True, baseline=True)
