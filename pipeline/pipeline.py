@@ -27,7 +27,7 @@ from components.pusher.component import AtomicPusher
 from models import registry
 from pipeline.code_version import code_version
 from pipeline.config import Config
-from pipeline.evaluation import eval_config
+from pipeline.evaluation import eval_config, final_columns
 
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
 
@@ -115,7 +115,7 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["blessed_model"],
-        eval_config=eval_config(config.evaluation, config.task_graph),
+        eval_config=eval_config(config.evaluation, config.task_graph, _final(config)),
         code_version=code_version("components.evaluator.component", EXTRACTORS_MODULE),
     )
     pusher = AtomicPusher(
@@ -157,6 +157,13 @@ def trainer_settings(config: Config) -> dict[str, Any]:
         "has_validation": config.logs.split.validation is not None,
         "code_version": code_version("models.trainer"),
     }
+
+
+def _final(config: Config) -> dict[str, str]:
+    """By output, the column that says which rows it can be judged on; empty where all are to count."""
+    if not config.evaluation.final_labels_only:
+        return {}
+    return final_columns(config.task_graph, config.logs.label_delays(config.task_graph.labels))
 
 
 def _schema(config: Config, statistics: BaseChannel) -> BaseNode:

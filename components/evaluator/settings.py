@@ -100,6 +100,7 @@ class EvaluationSettings(BaseModel, extra="forbid", frozen=True):
     Attributes:
       group_by: The column that names the user, for GAUC.
       slices: Columns to report by; two columns in a list are crossed. All rows together are always reported.
+      final_labels_only: Whether impressions whose label may still change after the end of the logs are left out.
       min_examples: Slices in which fewer rows count for an output are listed and do not block, unless a threshold says
         otherwise.
       thresholds: At least one: without any, every model would be pushed.
@@ -107,6 +108,7 @@ class EvaluationSettings(BaseModel, extra="forbid", frozen=True):
 
     group_by: str = "user_id"
     slices: tuple[Names, ...] = ()
+    final_labels_only: bool = True
     min_examples: int = Field(default=100, ge=0)
     thresholds: tuple[Threshold, ...] = Field(min_length=1)
 

@@ -35,6 +35,7 @@ class TaskMetric(metric_types.Metric):
         group_by: str = "",
         min_examples: Mapping[str, int] | None = None,
         refuse_if: Mapping[str, str] | None = None,
+        final: str = "",
     ):
         """Initializes the metric.
 
@@ -44,6 +45,7 @@ class TaskMetric(metric_types.Metric):
           min_examples: Bound -> examples below which a slice is not held to it. It is kept here for the verdict, as
             TFMA's thresholds have no place for it.
           refuse_if: Bound -> when it refuses a model; kept for the verdict, too.
+          final: The column that is 1 where the output's label is final; empty: everywhere. `Layout.of` reads it.
         """
         super().__init__(
             _computations,
@@ -52,6 +54,7 @@ class TaskMetric(metric_types.Metric):
             group_by=group_by,
             min_examples=dict(min_examples or {}),
             refuse_if=dict(refuse_if or {}),
+            final=final,
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -153,13 +156,14 @@ def _computations(
     group_by: str,
     min_examples: Mapping[str, int],
     refuse_if: Mapping[str, str],
+    final: str,
     eval_config: config_pb2.EvalConfig | None = None,
     model_names: list[str] | None = None,
     output_names: list[str] | None = None,
     example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
     """Returns the computation shared by all metrics, and what derives this metric's values from it."""
-    del group_by, min_examples, refuse_if  # for the extractors and the verdict
+    del group_by, min_examples, refuse_if, final  # for the extractors and the verdict
     if eval_config is None:
         raise ValueError(f"metric '{name}' needs the EvalConfig")
     layout = Layout.of(eval_config)

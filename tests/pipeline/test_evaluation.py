@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import json
 
 import pytest
@@ -10,8 +11,9 @@ from tensorflow_model_analysis.utils import config_util
 from components.evaluator.bounds import bounds
 from components.evaluator.settings import EvaluationSettings
 from components.evaluator.verdict import Bound
+from components.metrics.rows import Layout
 from models.tasks import Task, TaskGraph
-from pipeline.evaluation import eval_config
+from pipeline.evaluation import eval_config, final_columns
 
 
 @pytest.fixture
@@ -80,6 +82,27 @@ def test_without_a_baseline_one_model_is_left(graph: TaskGraph) -> None:
     config = config_util.update_eval_config_with_defaults(config, has_baseline=False, rubber_stamp=True)
     assert [spec.name for spec in config.model_specs] == [""]
     assert not config_util.has_change_threshold(config)
+
+
+def test_an_output_is_final_when_its_whole_chain_is() -> None:
+    graph = TaskGraph(
+        [Task(name="click", label="tap"), Task(name="buy", given="click"), Task(name="like", given="click")]
+    )
+    hours = {"tap": datetime.timedelta(hours=1), "buy": datetime.timedelta(hours=7)}
+    final = final_columns(graph, hours)
+    assert final == {
+        "click": "tap_is_final",
+        "buy_given_click": "buy_is_final",
+        "click_and_buy": "buy_is_final",
+        "like_given_click": "tap_is_final",  # likes have no window, but the click must be certain
+        "click_and_like": "tap_is_final",
+    }
+    assert final_columns(graph, {}) == {}
+    layout = Layout.of(eval_config(_settings(_AUC), graph, {"buy_given_click": "buy_is_final"}))
+    assert {output.name: output.final for output in layout.outputs if output.final} == {
+        "buy_given_click": "buy_is_final"
+    }
+    assert layout.label_columns == ("buy", "buy_is_final", "like", "tap")
 
 
 def test_outputs_of_thresholds_are_checked(graph: TaskGraph) -> None:

@@ -25,6 +25,7 @@ class World:
     x: np.ndarray
     click: np.ndarray
     buy: np.ndarray
+    buy_is_final: np.ndarray
 
     def examples(self) -> list[bytes]:
         return [
@@ -36,6 +37,7 @@ class World:
                 x=[float(self.x[row])],
                 click=[int(self.click[row])],
                 buy=[int(self.buy[row])],
+                buy_is_final=[int(self.buy_is_final[row])],
             )
             for row in range(len(self.x))
         ]
@@ -108,7 +110,8 @@ def world() -> World:
     buy = click & (rng.random(rows) < 1 / (1 + np.exp(0.5 - x)))
     tags = [sorted({f"t{tag}" for tag in rng.integers(0, 3, count)}) for count in rng.integers(0, 3, rows)]
     device = rng.choice(["phone", "tablet"], rows)
-    return World(rng.integers(0, 40, rows), city, device, tags, x, click.astype(int), buy.astype(int))
+    user = rng.integers(0, 40, rows)
+    return World(user, city, device, tags, x, click.astype(int), buy.astype(int), rng.random(rows) < 0.7)
 
 
 @pytest.fixture(scope="session")

@@ -129,6 +129,24 @@ def test_every_number_equals_scikit_learn(evaluate: Callable, saved_model: Calla
     assert any(math.isnan(value) for value in expected.values())
 
 
+def test_rows_whose_label_may_still_change_do_not_count(
+    evaluate: Callable, saved_model: Callable, world: Any, graph: Any
+) -> None:
+    final = {"buy_given_click": "buy_is_final", "click_and_buy": "buy_is_final"}
+    config = eval_config(EvaluationSettings(slices=["device"], thresholds=[_KEPT]), graph, final)
+    done = evaluate([], saved_model(1.0), config=config)
+    for key, mask in (((), True), ((("device", "phone"),), world.device == "phone")):
+        for output, scores in world.answers(1.0).items():
+            rows = np.ones(len(world.x), bool) & mask
+            if output in final:
+                rows &= world.buy_is_final
+            if output == "buy_given_click":
+                rows &= world.click == 1
+            labels = world.click if output == "click" else world.buy
+            for metric, value in _reference(labels[rows], scores[rows], world.user[rows]).items():
+                assert done.metrics["candidate", key, output, metric] == pytest.approx(value, abs=1e-6, rel=1e-6)
+
+
 def test_blesses_as_the_pusher_reads_it(evaluate: Callable, saved_model: Callable) -> None:
     model = saved_model(1.0)
     done = evaluate([_KEPT], model, _no_model())
