@@ -33,13 +33,17 @@ DATA_VARIABLE = "TANDEM_DATA"
 
 
 class Statistics(BaseModel, extra="forbid", frozen=True):
-    """How much of the examples the statistics look at.
+    """How much of the examples the statistics look at, and what comes of rows that have moved.
 
     Attributes:
       sample_rate: Share of the rows; None: all of them.
+      skew: Whether the run stops when evaluation days are further from the training days than the schema allows.
+      drift: Whether it stops when training days are further from those accepted last.
     """
 
     sample_rate: float | None = Field(default=None, gt=0, le=1)
+    skew: Literal["stop", "report"] = "stop"
+    drift: Literal["stop", "report"] = "stop"
 
 
 class Push(BaseModel, extra="forbid", frozen=True):

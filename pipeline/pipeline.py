@@ -88,6 +88,9 @@ def _data_part(config: Config) -> _DataPart:
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         schema_file=None if config.schema_path is None else str(config.schema_path),
+        skew=config.statistics.skew,
+        drift=config.statistics.drift,
+        statistics_dir=str(config.output_dir / "statistics"),
     )
     transform = Transform(
         examples=examples.outputs["examples"],

@@ -11,7 +11,9 @@ from tfx.types import Artifact
 from tfx.utils import path_utils
 
 from components.evaluator.results import read_metrics, read_verdict
-from components.log_example_gen.counts import Counts, describe, describe_not_final
+from components.example_validator.distances import describe, read_distances
+from components.log_example_gen.counts import Counts, describe_not_final
+from components.log_example_gen.counts import describe as describe_counts
 from components.log_example_gen.executor import COUNTS_FILE
 from components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
 from components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY
@@ -54,6 +56,7 @@ def collect(
         pushed=pushed.get_string_custom_property(DESTINATION_PROPERTY) if is_pushed else None,
         evaluation=evaluation,
         log_file=log_file,
+        data_checks=tuple(describe(read_distances(artifacts["ExampleValidator"]["anomalies"][0].uri))),
     )
 
 
@@ -66,4 +69,4 @@ def counts(config: Config, quarantine: str) -> list[str]:
         found.rows[source] = found.rows.pop(source)
     judged = "left out of the evaluation" if config.evaluation.final_labels_only else "evaluated all the same"
     late = [f"{line}; {judged}" if " eval examples" in line else line for line in describe_not_final(found)]
-    return [*describe(found, list(config.logs.split.periods())), *late]
+    return [*describe_counts(found, list(config.logs.split.periods())), *late]

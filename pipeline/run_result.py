@@ -42,6 +42,7 @@ class RunResult:
       pushed: The version's folder, where it was pushed (in this run or before); None where it was refused.
       evaluation: The folder of the evaluation: metrics.json, verdict.json.
       log_file: All that the libraries had to say.
+      data_checks: What skew and drift came to, a line each; empty where the schema compares nothing.
     """
 
     name: str
@@ -58,6 +59,7 @@ class RunResult:
     pushed: str | None
     evaluation: str
     log_file: Path
+    data_checks: tuple[str, ...] = ()
 
     def metric(self, output: str, name: str, model: Literal["candidate", "baseline"] = "candidate") -> float | None:
         """Returns a metric over all rows; None where there is none."""

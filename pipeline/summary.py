@@ -91,6 +91,8 @@ def lines(result: RunResult) -> Iterator[str]:
             yield f"            [dim]{len(findings)} checks of slices did not count: they {words}[/]"
     for number, line in enumerate(result.counts):
         yield f"{'[bold]logs[/]' if number == 0 else '    '}        {escape(line)}"
+    for number, line in enumerate(result.data_checks):
+        yield f"{'[bold]data[/]' if number == 0 else '    '}        {escape(line)}"
     cached = sum(component.status == "cached" for component in result.components)
     reused = f"{len(result.components)}, of them {cached} reused from earlier runs"
     yield f"[bold]components[/]  {reused}; {duration(result.seconds)} in all"
