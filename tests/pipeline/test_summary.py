@@ -119,6 +119,12 @@ def test_many_reasons_are_cut_and_slices_that_did_not_count_are_told(result):
     assert "1 checks of slices did not count: they have too few rows" in text
 
 
+def test_what_skew_and_drift_came_to(result):
+    checked = dataclasses.replace(result, data_checks=("skew: 2 features compared", "drift: nothing was compared"))
+    assert "\ndata        skew: 2 features compared\n            drift: nothing was compared\n" in shown(checked)
+    assert "\ndata  " not in shown(result)
+
+
 def test_names_with_brackets_are_no_markup(result):
     odd = dataclasses.replace(result, pushed="/served/[bold]/1", counts=("[red] 3 rows",))
     assert "/served/[bold]/1" in shown(odd)
