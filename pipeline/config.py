@@ -33,13 +33,17 @@ DATA_VARIABLE = "TANDEM_DATA"
 
 
 class Statistics(BaseModel, extra="forbid", frozen=True):
-    """How much of the examples the statistics look at.
+    """How much of the examples the statistics look at, and what comes of rows that have moved.
 
     Attributes:
       sample_rate: Share of the rows; None: all of them.
+      skew: Whether the run stops when evaluation days are further from the training days than the schema allows.
+      drift: Whether it stops when training days are further from those accepted last.
     """
 
     sample_rate: float | None = Field(default=None, gt=0, le=1)
+    skew: Literal["stop", "report"] = "stop"
+    drift: Literal["stop", "report"] = "stop"
 
 
 class Push(BaseModel, extra="forbid", frozen=True):
@@ -203,7 +207,8 @@ def load(
     try:
         config = Config.model_validate_json(json.dumps(settings, default=str), strict=True)
     except ValidationError as error:
-        raise ConfigError(lined(config_errors.explain(error, Config, settings))) from None
+        found = dict(config_errors.explain(error, Config, settings))
+        raise ConfigError(lined((found | _no_threshold(raw)).items())) from None
     config.__pydantic_private__ = {"_file": file}
     problems = lined(_contradictions(config))
     if data is None:
@@ -268,6 +273,19 @@ def _put(raw: Any, where: yaml_file.Path, value: Any) -> None:
             if isinstance(raw, dict) and raw.get(key) is None:
                 raw[key] = {}
             raw = raw[key]
+
+
+def _no_threshold(raw: dict[str, Any]) -> dict[yaml_file.Path, str]:
+    """What to say where there is no threshold: why not, and what to write."""
+    evaluation = raw.get("evaluation")
+    if evaluation is not None and not (isinstance(evaluation, dict) and not evaluation.get("thresholds")):
+        return {}
+    place = ("evaluation",) if evaluation is None else ("evaluation", "thresholds")
+    tasks = raw.get("tasks")
+    first = tasks[0] if isinstance(tasks, list) and tasks and isinstance(tasks[0], dict) else {}
+    example = f"thresholds: [{{metric: auc, output: {first.get('name', 'TASK')}, at_least: 0.6}}]"
+    why = "there is no threshold, so every model would be pushed, however bad; say what a model has to keep, such as"
+    return {place: f"{why} {f'evaluation: {{{example}}}' if evaluation is None else example}"}
 
 
 # --- Settings that contradict each other ---

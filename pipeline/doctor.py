@@ -178,7 +178,7 @@ def recipe(config: Config) -> Iterator[Finding]:
         yield Finding("fail", str(error))
     else:
         yield Finding("ok", f"recipe '{config.model.recipe}' takes these settings")
-    yield Finding("ok", f"{len(config.evaluation.thresholds)} thresholds decide whether a model is pushed")
+    yield from thresholds(config)
     periods = config.logs.split.periods()
     if config.logs.join is not None and config.logs.join.label_delay:
         delay = config.logs.join.label_delay.total_seconds() / 3600
@@ -187,6 +187,20 @@ def recipe(config: Config) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", f"split: {', '.join(periods)}")
+
+
+def thresholds(config: Config) -> Iterator[Finding]:
+    """What a model has to keep, and whether the first one has to keep anything."""
+    given = config.evaluation.thresholds
+    yield Finding(
+        "ok", f"{len(given)} threshold{' decides' if len(given) == 1 else 's decide'} whether a model is pushed"
+    )
+    if all(threshold.kinds == ("not_worse_than_blessed_by",) for threshold in given):
+        yield Finding(
+            "warn",
+            "every threshold compares with the model pushed last, so the first model is pushed, however bad; "
+            "give one of them 'at_least' or 'at_most'",
+        )
 
 
 def folders(config: Config) -> Iterator[Finding]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.bounds import slicing_text
+from components.evaluator.bounds import bound_key
 from components.evaluator.settings import EvaluationSettings, Threshold
+from components.log_example_gen.settings import final_column
 from components.metrics import task_metrics
 from components.metrics.catalog import METRICS
 from models.tasks import Output, TaskGraph
@@ -17,7 +19,9 @@ CANDIDATE = "candidate"
 BASELINE = "baseline"
 
 
-def eval_config(settings: EvaluationSettings, graph: TaskGraph) -> config_pb2.EvalConfig:
+def eval_config(
+    settings: EvaluationSettings, graph: TaskGraph, final: Mapping[str, str] | None = None
+) -> config_pb2.EvalConfig:
     """Makes the EvalConfig of candidate and baseline.
 
     The Evaluator drops the baseline and the bounds on change when there is no blessed model yet.
@@ -25,6 +29,7 @@ def eval_config(settings: EvaluationSettings, graph: TaskGraph) -> config_pb2.Ev
     Args:
       settings: The `evaluation:` section.
       graph: The tasks; their outputs are what the models answer.
+      final: By output, the column that is 1 where its label cannot change any more; see `final_columns`.
 
     Raises:
       ValueError: A threshold is about an output that there is not.
@@ -43,11 +48,32 @@ def eval_config(settings: EvaluationSettings, graph: TaskGraph) -> config_pb2.Ev
     for names in settings.slicings:
         config.slicing_specs.add(feature_keys=names)
     for output in graph.outputs():
-        _add_metrics(config, settings, output)
+        _add_metrics(config, settings, output, (final or {}).get(output.name, ""))
     return config
 
 
-def _add_metrics(config: config_pb2.EvalConfig, settings: EvaluationSettings, output: Output) -> None:
+def final_columns(graph: TaskGraph, delays: Mapping[str, datetime.timedelta]) -> dict[str, str]:
+    """Finds the column that says which rows an output can be judged on.
+
+    An output is final when every label of its chain is: when the one that takes longest is.
+
+    Args:
+      graph: The tasks.
+      delays: By label, how long after its impression it may change (see `LogSettings.label_delays`).
+
+    Returns:
+      By output; outputs whose labels have no window are not in it.
+    """
+    columns = {}
+    for output in graph.outputs():
+        labels = [graph.label(task) for task in graph.chain(output.task)]
+        late = [label for label in labels if label in delays]
+        if late:
+            columns[output.name] = final_column(max(late, key=lambda label: delays[label]))
+    return columns
+
+
+def _add_metrics(config: config_pb2.EvalConfig, settings: EvaluationSettings, output: Output, final: str) -> None:
     """Adds every metric of an output, with its thresholds."""
     spec = config.metrics_specs.add(output_names=[output.name])
     spec.example_weights.weighted = output.given is not None
@@ -59,16 +85,22 @@ def _add_metrics(config: config_pb2.EvalConfig, settings: EvaluationSettings, ou
     )
     for name, cls in task_metrics.METRIC_CLASSES.items():
         metric = spec.metrics.add(class_name=cls.__name__, module=cls.__module__)
-        min_examples = {}
+        min_examples: dict[str, int] = {}
+        refuse_if: dict[str, str] = {}
         for threshold in settings.thresholds:
             if (threshold.metric, threshold.output) != (name, output.name):
                 continue
             slicing = _slicing(threshold)
-            if threshold.slice:
-                min_examples[slicing_text(slicing)] = threshold.min_examples
+            for kind in threshold.kinds:
+                key = bound_key(slicing, kind)
+                refuse_if[key] = threshold.refuse_if
+                if threshold.slice:
+                    min_examples[key] = settings.least_examples(threshold)
             for bound in _bounds(threshold):
                 metric.per_slice_thresholds.add(slicing_specs=[slicing], threshold=bound)
-        metric.config = json.dumps({"name": name, **options, "min_examples": min_examples})
+        metric.config = json.dumps(
+            {"name": name, **options, "min_examples": min_examples, "refuse_if": refuse_if, "final": final}
+        )
 
 
 def _slicing(threshold: Threshold) -> config_pb2.SlicingSpec:

@@ -28,7 +28,7 @@ from components.run_report.component import RunReport
 from models import registry
 from pipeline.code_version import code_version
 from pipeline.config import Config
-from pipeline.evaluation import eval_config
+from pipeline.evaluation import eval_config, final_columns
 from pipeline.report_settings import report_settings, report_version
 
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
@@ -92,6 +92,9 @@ def _data_part(config: Config) -> _DataPart:
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         schema_file=None if config.schema_path is None else str(config.schema_path),
+        skew=config.statistics.skew,
+        drift=config.statistics.drift,
+        statistics_dir=str(config.output_dir / "statistics"),
     )
     transform = Transform(
         examples=examples.outputs["examples"],
@@ -120,7 +123,7 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["blessed_model"],
-        eval_config=eval_config(config.evaluation, config.task_graph),
+        eval_config=eval_config(config.evaluation, config.task_graph, _final(config)),
         code_version=code_version("components.evaluator.component", EXTRACTORS_MODULE),
     )
     pusher = AtomicPusher(
@@ -178,6 +181,13 @@ def trainer_settings(config: Config) -> dict[str, Any]:
         "has_validation": config.logs.split.validation is not None,
         "code_version": code_version("models.trainer"),
     }
+
+
+def _final(config: Config) -> dict[str, str]:
+    """By output, the column that says which rows it can be judged on; empty where all are to count."""
+    if not config.evaluation.final_labels_only:
+        return {}
+    return final_columns(config.task_graph, config.logs.label_delays(config.task_graph.labels))
 
 
 def _schema(config: Config, statistics: BaseChannel) -> BaseNode:

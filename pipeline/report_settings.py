@@ -33,6 +33,8 @@ def report_settings(config: Config) -> ReportSettings:
         name=config.name,
         outputs=tuple(OutputSettings(**vars(output)) for output in config.task_graph.outputs()),
         group_by=config.evaluation.group_by,
+        final_labels_only=config.evaluation.final_labels_only,
+        min_examples=config.evaluation.min_examples,
         periods={name: _words(period) for name, period in config.logs.split.periods().items()},
         looked_up=tuple(
             LookedUpFeature(name=feature.name, vocabulary=feature.vocabulary_name, **vars(layout.slots[feature.name]))

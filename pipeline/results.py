@@ -11,7 +11,9 @@ from tfx.types import Artifact
 from tfx.utils import path_utils
 
 from components.evaluator.results import read_metrics, read_verdict
-from components.log_example_gen.counts import Counts, describe
+from components.example_validator.distances import describe, read_distances
+from components.log_example_gen.counts import Counts, describe_not_final
+from components.log_example_gen.counts import describe as describe_counts
 from components.log_example_gen.executor import COUNTS_FILE
 from components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
 from components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY
@@ -56,6 +58,7 @@ def collect(
         evaluation=evaluation,
         report=_keep_report(artifacts["RunReport"]["report"][0].uri, config.output_dir),
         log_file=log_file,
+        data_checks=tuple(describe(read_distances(artifacts["ExampleValidator"]["anomalies"][0].uri))),
     )
 
 
@@ -76,4 +79,6 @@ def counts(config: Config, quarantine: str) -> list[str]:
     order = [IMPRESSIONS, CLICKS, CONVERSIONS, TABLE, *(side.name for side in config.logs.side_tables)]
     for source in sorted(found.rows, key=order.index):
         found.rows[source] = found.rows.pop(source)
-    return describe(found, list(config.logs.split.periods()))
+    judged = "left out of the evaluation" if config.evaluation.final_labels_only else "evaluated all the same"
+    late = [f"{line}; {judged}" if " eval examples" in line else line for line in describe_not_final(found)]
+    return [*describe_counts(found, list(config.logs.split.periods())), *late]

@@ -43,6 +43,7 @@ class RunResult:
       evaluation: The folder of the evaluation: metrics.json, verdict.json.
       report: The page of this run, one HTML file.
       log_file: All that the libraries had to say.
+      data_checks: What skew and drift came to, a line each; empty where the schema compares nothing.
     """
 
     name: str
@@ -60,6 +61,7 @@ class RunResult:
     evaluation: str
     report: Path
     log_file: Path
+    data_checks: tuple[str, ...] = ()
 
     def metric(self, output: str, name: str, model: Literal["candidate", "baseline"] = "candidate") -> float | None:
         """Returns a metric over all rows; None where there is none."""

@@ -91,6 +91,8 @@ def lines(result: RunResult) -> Iterator[str]:
             yield f"            [dim]{len(findings)} checks of slices did not count: they {words}[/]"
     for number, line in enumerate(result.counts):
         yield f"{'[bold]logs[/]' if number == 0 else '    '}        {escape(line)}"
+    for number, line in enumerate(result.data_checks):
+        yield f"{'[bold]data[/]' if number == 0 else '    '}        {escape(line)}"
     cached = sum(component.status == "cached" for component in result.components)
     reused = f"{len(result.components)}, of them {cached} reused from earlier runs"
     yield f"[bold]components[/]  {reused}; {duration(result.seconds)} in all"
@@ -162,11 +164,12 @@ def _list(summaries: Mapping[str, str], console: Console) -> None:
 
 
 def _verdict(result: RunResult) -> str:
-    compared = (
-        "the last blessed model was compared with"
-        if result.verdict.baseline
-        else "there was no earlier model to compare with"
-    )
+    if result.verdict.baseline:
+        compared = "the last blessed model was compared with"
+    elif result.verdict.not_compared:
+        compared = "only absolute ones were checked: there was no earlier model to compare with"
+    else:
+        compared = "there was no earlier model to compare with"
     if not result.verdict.blessed:
         return f"[red]refused[/]: not pushed, what was pushed before stays ({compared})"
     return f"[green]blessed[/]: every threshold is kept ({compared})"

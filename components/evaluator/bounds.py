@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -14,7 +15,8 @@ def bounds(eval_config: config_pb2.EvalConfig) -> list[Bound]:
     """Lists the thresholds.
 
     They stand in `per_slice_thresholds` of the metrics, with an empty slicing spec for all rows together: a plain
-    `threshold` would mean every slice there is. `min_examples` stands in the metric's configuration, by `slicing_text`.
+    `threshold` would mean every slice there is. `min_examples` and `refuse_if` stand in the metric's configuration, by
+    `bound_key`.
 
     Raises:
       ValueError: A threshold stands elsewhere, or is one on relative change.
@@ -41,6 +43,11 @@ def slicing_text(slicing: config_pb2.SlicingSpec) -> str:
     )
 
 
+def bound_key(slicing: config_pb2.SlicingSpec, kind: str) -> str:
+    """Names a bound among those of its metric and output: `at_least`, `at_most city=12`."""
+    return f"{kind} {slicing_text(slicing)}".strip()
+
+
 def _of(
     threshold: config_pb2.MetricThreshold, slicing: config_pb2.SlicingSpec, config: Mapping, output: str
 ) -> Iterator[Bound]:
@@ -48,23 +55,28 @@ def _of(
     values = tuple(sorted(slicing.feature_values.items()))
     if slicing.feature_keys and slicing.feature_values:
         raise ValueError(f"a threshold's slice names columns, or columns with values, not both: {slicing}")
-    min_examples = config.get("min_examples", {}).get(slicing_text(slicing), 0)
-    about = {
-        "metric": config["name"],
-        "output": output,
-        "columns": columns,
-        "values": values,
-        "min_examples": min_examples,
-    }
+
+    def bound(kind: str, **limits: Any) -> Bound:
+        key = bound_key(slicing, kind)
+        return Bound(
+            metric=config["name"],
+            output=output,
+            columns=columns,
+            values=values,
+            min_examples=config.get("min_examples", {}).get(key, 0),
+            refuse_if=config.get("refuse_if", {}).get(key, "missed"),
+            **limits,
+        )
+
     if threshold.HasField("value_threshold"):
         value = threshold.value_threshold
         if value.HasField("lower_bound"):
-            yield Bound(**about, lower=value.lower_bound.value)
+            yield bound("at_least", lower=value.lower_bound.value)
         if value.HasField("upper_bound"):
-            yield Bound(**about, upper=value.upper_bound.value)
+            yield bound("at_most", upper=value.upper_bound.value)
     if threshold.HasField("change_threshold"):
         change = threshold.change_threshold
         if change.HasField("relative") or not change.HasField("absolute"):
             raise ValueError(f"a threshold on change is an absolute one: {change}")
         higher = change.direction == config_pb2.HIGHER_IS_BETTER
-        yield Bound(**about, change=change.absolute.value, higher_is_better=higher)
+        yield bound("not_worse_than_blessed_by", change=change.absolute.value, higher_is_better=higher)

@@ -6,7 +6,7 @@ These classes are the `evaluation:` section of a configuration file. They are st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
@@ -107,11 +107,14 @@ class Threshold(BaseModel, extra="forbid", frozen=True):
       at_least: The smallest value allowed.
       at_most: The largest value allowed.
       not_worse_than_blessed_by: How much worse than the last blessed model it may be (absolute; not checked while there
-        is no such model).
+        is no such model). Of a calibration: by how much |ln calibration|, its distance from 1, may be larger.
+      refuse_if: When it refuses a model. `missed`: the value misses the bound. `maybe_missed`: some of the 95% interval
+        of the value (or of the difference to the blessed model) misses it, so that the bound is not proven to be kept.
+        `surely_missed`: all of the interval misses it, so that chance alone does not refuse.
       slice: Left out: all rows together. Columns: every slice of them (one that has no value, as a slice of one class
         has no AUC, is listed and does not block). Column -> value: this one slice, which must have a value.
       min_examples: Slices in which fewer rows count for the output are listed and do not block. It does not apply to
-        all rows together.
+        all rows together. None: `EvaluationSettings.min_examples`.
     """
 
     metric: str
@@ -120,27 +123,43 @@ class Threshold(BaseModel, extra="forbid", frozen=True):
     at_most: float | None = None
     not_worse_than_blessed_by: float | None = Field(default=None, ge=0)
     slice: Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_columns_or_values)] = ()
-    min_examples: int = Field(default=100, ge=0)
+    refuse_if: Literal["missed", "maybe_missed", "surely_missed"] = "missed"
+    min_examples: int | None = Field(default=None, ge=0)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the slices that it is about, sorted."""
         return tuple(sorted(self.slice))
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The keys of the bounds that it sets."""
+        bounds = ("at_least", "at_most", "not_worse_than_blessed_by")
+        return tuple(name for name in bounds if getattr(self, name) is not None)
+
     @model_validator(mode="after")
     def _checkable(self) -> Threshold:
         if self.metric not in METRICS:
             raise ValueError(f"there is no metric {self.metric!r}; there are {', '.join(METRICS)}")
-        if self.at_least is None and self.at_most is None and self.not_worse_than_blessed_by is None:
+        if not self.kinds:
             raise ValueError("give 'at_least', 'at_most' or 'not_worse_than_blessed_by'")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise ValueError(f"'at_least' ({self.at_least}) is above 'at_most' ({self.at_most})")
-        if self.not_worse_than_blessed_by is not None and METRICS[self.metric].better is None:
-            directed = ", ".join(name for name, info in METRICS.items() if info.better)
+        info = METRICS[self.metric]
+        if self.not_worse_than_blessed_by is not None and info.better is None and info.best is None:
+            judged = ", ".join(name for name, info in METRICS.items() if info.better or info.best is not None)
             raise ValueError(
-                f"'not_worse_than_blessed_by' needs a metric of which more or less is better ({directed}), "
+                f"'not_worse_than_blessed_by' needs a metric that can be better or worse ({judged}), "
                 f"not {self.metric!r}"
             )
+        if self.not_worse_than_blessed_by is not None and info.best is not None and self.refuse_if != "missed":
+            raise ValueError(
+                f"'refuse_if: {self.refuse_if}' does not go with 'not_worse_than_blessed_by' of {self.metric!r}: "
+                f"that bounds its distance from {info.best:g}, which has no interval; leave 'refuse_if' out, and give "
+                "'at_least' and 'at_most' a threshold of their own"
+            )
+        if self.refuse_if != "missed" and info.better is None and info.best is None:
+            raise ValueError(f"'refuse_if: {self.refuse_if}' needs a metric with an interval; {self.metric!r} counts")
         return self
 
 
@@ -150,11 +169,16 @@ class EvaluationSettings(BaseModel, extra="forbid", frozen=True):
     Attributes:
       group_by: The column that names the user, for GAUC.
       slices: What to report by; two in a list are crossed. All rows together are always reported.
+      final_labels_only: Whether impressions whose label may still change after the end of the logs are left out.
+      min_examples: Slices in which fewer rows count for an output are listed and do not block, unless a threshold says
+        otherwise.
       thresholds: At least one: without any, every model would be pushed.
     """
 
     group_by: str = "user_id"
     slices: tuple[Slicing, ...] = ()
+    final_labels_only: bool = True
+    min_examples: int = Field(default=100, ge=0)
     thresholds: tuple[Threshold, ...] = Field(min_length=1)
 
     @property
@@ -195,13 +219,19 @@ class EvaluationSettings(BaseModel, extra="forbid", frozen=True):
                     f"they are {[list(names) for names in known]}"
                 )
             values = tuple(sorted(threshold.slice.items())) if isinstance(threshold.slice, dict) else ()
-            about = (threshold.metric, threshold.output, threshold.columns, values)
-            if about in seen:
-                raise ValueError(
-                    f"thresholds: {threshold.metric} of {threshold.output} comes twice for the same slice; join them"
-                )
-            seen.add(about)
+            for kind in threshold.kinds:
+                about = (threshold.metric, threshold.output, threshold.columns, values, kind)
+                if about in seen:
+                    raise ValueError(
+                        f"thresholds: '{kind}' for {threshold.metric} of {threshold.output} comes twice "
+                        "for the same slice"
+                    )
+                seen.add(about)
         return self
+
+    def least_examples(self, threshold: Threshold) -> int:
+        """Returns below how many rows a slice is not held to a threshold."""
+        return self.min_examples if threshold.min_examples is None else threshold.min_examples
 
     def check(self, graph: TaskGraph) -> None:
         """Checks what the tasks have a say in.

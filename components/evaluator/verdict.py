@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,8 +17,12 @@ _COUNT = "example_count"
 # The difference of two metrics carries rounding errors; this much beyond a bound on change still keeps it.
 _ROUNDING = 1e-12
 
-_Table = dict[tuple[str, SliceKey, str, str], float]  # (model, slice, output, metric) -> value
+_Table = dict[tuple[str, SliceKey, str, str], MetricValue]  # by (model, slice, output, metric)
 _Outcome = Literal["kept", "reasons", "undefined", "too_small", "not_compared"]
+
+RefuseIf = Literal["missed", "maybe_missed", "surely_missed"]
+"""When a bound refuses a model: its value misses it; some of the value's 95% interval does; all of that interval does.
+Of a bound on change, the interval is that of the difference between the models on the same rows."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,11 @@ class Bound:
       values: Column -> value, where it is about one slice only.
       lower: The smallest value allowed.
       upper: The largest value allowed.
-      change: The change against the baseline that is just allowed.
+      change: The change against the baseline that is just allowed. Where one value is best (a calibration of 1), it is
+        the change of the distance from it, on a log scale: |ln value|.
       higher_is_better: Which way the change is meant.
       min_examples: Slices in which fewer rows count are not held to it.
+      refuse_if: See `RefuseIf`.
     """
 
     metric: str
@@ -45,6 +52,7 @@ class Bound:
     change: float | None = None
     higher_is_better: bool = True
     min_examples: int = 0
+    refuse_if: RefuseIf = "missed"
 
     @property
     def must_be_defined(self) -> bool:
@@ -61,12 +69,13 @@ class Bound:
 def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline: bool) -> Verdict:
     """Holds the candidate to its bounds.
 
-    A bound on all rows, or on one named slice, must be checkable: a value that is missing or nan is a reason. Among the
-    slices of a column some have rows of one class only; these are listed and do not block, nor do slices with fewer
-    rows than the bound asks for. A bound on change is not checked where the baseline has no value.
+    What is undefined is never kept. A bound on all rows, or on one named slice, must be checkable: a value that is
+    missing or nan is a reason. Among the slices of a column some have rows of one class only; these are listed and do
+    not block, nor do slices with fewer rows than the bound asks for; but a bound that could be checked in none of its
+    slices is a reason. A bound on change is not checked where the baseline has no value.
 
     Args:
-      metrics: Of the candidate and, if there is one, of the baseline.
+      metrics: Of the candidate and, if there is one, of the baseline, and their differences.
       bounds: At least one.
       has_baseline: Whether there is a blessed model to compare with.
 
@@ -75,9 +84,9 @@ def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline:
     """
     if not bounds:
         raise ValueError("there is no threshold: every model would be blessed")
-    table: _Table = {(each.model, each.slice, each.output, each.metric): each.value for each in metrics}
+    table: _Table = {(each.model, each.slice, each.output, each.metric): each for each in metrics}
     slices = sorted({key for _, key, _, _ in table}, key=str)
-    outcomes: dict[str, list[Finding]] = {
+    outcomes: dict[_Outcome, list[Finding]] = {
         "kept": [],
         "reasons": [],
         "undefined": [],
@@ -88,9 +97,11 @@ def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline:
         keys = [key for key in slices if bound.is_about(key)]
         if not keys and bound.must_be_defined:
             keys = [bound.values]
-        for key in keys:
-            outcome, finding = _check(bound, key, table, has_baseline)
+        found = [_check(bound, key, table, has_baseline) for key in keys]
+        for outcome, finding in found:
             outcomes[outcome].append(finding)
+        if {outcome for outcome, _ in found} <= {"undefined", "too_small"} and (bound.change is None or has_baseline):
+            outcomes["reasons"].append(_checked_nowhere(bound, Counter(outcome for outcome, _ in found)))
     return Verdict(
         blessed=not outcomes["reasons"],
         baseline=has_baseline,
@@ -102,57 +113,168 @@ def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline:
     )
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What a bound is held against, the larger the worse, and its 95% interval; nan where there is none.
+
+    Attributes:
+      badness: The value, less it where less is worse, or by how much it is worse than the blessed model's.
+      least: The lower end of its interval.
+      most: The upper end.
+      limit: The largest badness allowed.
+    """
+
+    badness: float
+    least: float
+    most: float
+    limit: float
+
+    @property
+    def has_interval(self) -> bool:
+        return not (math.isnan(self.least) or math.isnan(self.most))
+
+    def refused(self, refuse_if: RefuseIf) -> bool:
+        judged = {
+            "missed": self.badness,
+            "maybe_missed": max(self.badness, self.most),
+            "surely_missed": min(self.badness, self.least),
+        }
+        return judged[refuse_if] > self.limit
+
+
 def _check(bound: Bound, key: SliceKey, table: _Table, has_baseline: bool) -> tuple[_Outcome, Finding]:
     """Says what comes of a bound in a slice."""
-    value = table.get(("candidate", key, bound.output, bound.metric), math.nan)
-    blessed = table.get(("baseline", key, bound.output, bound.metric), math.nan)
+    nothing = MetricValue("candidate", key, bound.output, bound.metric, math.nan)
+    value, blessed, difference, count = (
+        table.get((model, key, bound.output, metric), nothing)
+        for model, metric in (
+            ("candidate", bound.metric),
+            ("baseline", bound.metric),
+            ("difference", bound.metric),
+            ("candidate", _COUNT),
+        )
+    )
+    interval = value if bound.change is None else difference
     subject = f"{bound.metric} of {bound.output}" + (f" in {slice_text(key)}" if key else "")
 
     def found(outcome: _Outcome, text: str) -> tuple[_Outcome, Finding]:
-        limit, kind = _limit(bound)
-        return outcome, Finding(key, bound.output, bound.metric, _number(value), limit, kind, _number(blessed), text)
+        return outcome, Finding(
+            slice=key,
+            output=bound.output,
+            metric=bound.metric,
+            value=_number(value.value),
+            bound=_limit(bound),
+            kind=_kind(bound),
+            baseline_value=_number(blessed.value),
+            text=f"{subject} {text}",
+            low=_number(interval.low),
+            high=_number(interval.high),
+        )
 
-    examples = table.get(("candidate", key, bound.output, _COUNT), math.nan)
+    examples = count.value
     if key and examples < bound.min_examples:
         rows = f"{examples:.0f} row{'' if examples == 1 else 's'}"
-        return found("too_small", f"{subject} is over {rows}, fewer than the {bound.min_examples} its bound asks for")
-    if math.isnan(value):
+        return found("too_small", f"is over {rows}, fewer than the {bound.min_examples} its bound asks for")
+    if math.isnan(value.value):
         why = METRICS[bound.metric].undefined if not math.isnan(examples) else "no rows"
-        text = f"{subject} is undefined ({why}): its bound {_limit(bound)[0]:g} cannot be checked"
+        text = f"is undefined ({why}): its bound {_limit(bound):g} cannot be checked"
         return found("reasons" if bound.must_be_defined else "undefined", text)
-    if bound.change is not None and math.isnan(blessed):
+    if bound.change is not None and math.isnan(blessed.value):
         why = "it does not answer this output" if has_baseline else "there is none"
-        return found("not_compared", f"{subject} is not compared with the blessed model's: {why}")
-    failure = _failure(bound, value, blessed)
-    return (
-        found("reasons", f"{subject} is {failure}") if failure else found("kept", f"{subject} is {value:.4f}, as asked")
+        return found("not_compared", f"is not compared with the blessed model's: {why}")
+    measured = _measured(bound, value, blessed, difference)
+    words = _words(bound, value, blessed, measured)
+    if bound.refuse_if != "missed" and not measured.has_interval:
+        # Not proven to be good: a reason. Not proven to be bad: neither kept nor missed.
+        needed = f"{words}; without a 95% interval its bound {_limit(bound):g} cannot be checked"
+        return found("reasons" if bound.refuse_if == "maybe_missed" else "undefined", needed)
+    if not measured.refused(bound.refuse_if):
+        missed = "is missed, but not surely" if measured.badness > measured.limit else "is kept"
+        return found("kept", f"{words}; its bound {_limit(bound):g} {missed}")
+    return found("reasons", f"{words}{_missed(bound, measured)}")
+
+
+def _measured(bound: Bound, value: MetricValue, blessed: MetricValue, difference: MetricValue) -> _Measured:
+    if bound.lower is not None:
+        return _Measured(-value.value, -value.high, -value.low, -bound.lower)
+    if bound.upper is not None:
+        return _Measured(value.value, value.low, value.high, bound.upper)
+    limit = _limit(bound) + _ROUNDING
+    if METRICS[bound.metric].best is not None:
+        # The distance has a corner where the value is best: an interval of the difference says nothing about it.
+        distance = _distance(bound.metric, value.value)
+        worse = math.inf if math.isinf(distance) else distance - _distance(bound.metric, blessed.value)
+        return _Measured(worse, math.nan, math.nan, limit)
+    worse = _worse_by(bound, value.value - blessed.value)
+    ends = [_worse_by(bound, difference.low), _worse_by(bound, difference.high)]
+    if any(math.isnan(end) for end in ends):
+        return _Measured(worse, math.nan, math.nan, limit)
+    return _Measured(worse, min(ends), max(ends), limit)
+
+
+def _words(bound: Bound, value: MetricValue, blessed: MetricValue, measured: _Measured) -> str:
+    """Says what was measured, with the interval that belongs to it."""
+    if bound.change is None:
+        limit = _limit(bound)
+        return f"is {_shown(value.value, limit)}{_interval(value.low, value.high)}"
+    side, sign = ("better", -1) if measured.badness < 0 else ("worse", 1)
+    text = (
+        f"is {_shown(value.value, blessed.value)}, {side} than the blessed model's {_shown(blessed.value, value.value)}"
     )
+    by = _shown(sign * measured.badness, _limit(bound))
+    if METRICS[bound.metric].best is not None:
+        return f"{text}: its distance from {METRICS[bound.metric].best:g} is {side} by {by} (|ln|)"
+    if not measured.has_interval:
+        return f"{text} by {by}"
+    ends = sorted([sign * measured.least, sign * measured.most])
+    return f"{text} by {by}{_interval(ends[0], ends[1])}"
 
 
-def _failure(bound: Bound, value: float, blessed: float) -> str:
-    """Says how a value lies out of its bound; empty if it does not."""
-    if bound.lower is not None and value < bound.lower:
-        return f"{_shown(value, bound.lower)}, below its bound {bound.lower:g}"
-    if bound.upper is not None and value > bound.upper:
-        return f"{_shown(value, bound.upper)}, above its bound {bound.upper:g}"
+def _missed(bound: Bound, measured: _Measured) -> str:
+    """Goes on after `_words` where the bound refuses the model."""
+    maybe = "which may be " if measured.badness <= measured.limit else ""
     if bound.change is not None:
-        worse, allowed = _worse_by(bound, value - blessed), _limit(bound)[0]
-        if worse > allowed + _ROUNDING:
-            return (
-                f"{_shown(value, blessed)}, worse than the blessed model's {_shown(blessed, value)} by "
-                f"{_shown(worse, allowed)}; allowed is {allowed:g}"
-            )
-    return ""
+        return f"{', which may be more; ' if maybe else '; '}allowed is {_limit(bound):g}"
+    return f", {maybe}{'below' if bound.lower is not None else 'above'} its bound {_limit(bound):g}"
 
 
-def _limit(bound: Bound) -> tuple[float, Literal["absolute", "change"]]:
+def _checked_nowhere(bound: Bound, outcomes: Counter[_Outcome]) -> Finding:
+    """The reason that a bound leaves when none of its slices could be held to it."""
+    where = slice_text(bound.values) if bound.values else " and ".join(bound.columns) or "all rows"
+    words = {"undefined": "undefined", "too_small": "too small"}
+    counted = ", ".join(f"{number} {words[outcome]}" for outcome, number in sorted(outcomes.items()))
+    slices = f"{sum(outcomes.values())} slice{'' if sum(outcomes.values()) == 1 else 's'}: {counted}"
+    text = (
+        f"{bound.metric} of {bound.output} by {where}: its bound {_limit(bound):g} could be checked nowhere "
+        f"({slices if outcomes else 'there is no such slice'})"
+    )
+    return Finding(bound.values, bound.output, bound.metric, None, _limit(bound), _kind(bound), None, text)
+
+
+def _kind(bound: Bound) -> Literal["absolute", "change"]:
+    return "absolute" if bound.change is None else "change"
+
+
+def _limit(bound: Bound) -> float:
     if bound.change is not None:
-        return _worse_by(bound, bound.change), "change"
-    return (bound.lower if bound.lower is not None else bound.upper or 0.0), "absolute"
+        return _worse_by(bound, bound.change)
+    return bound.lower if bound.lower is not None else bound.upper or 0.0
 
 
 def _worse_by(bound: Bound, change: float) -> float:
     return (-change if bound.higher_is_better else change) + 0.0
+
+
+def _distance(metric: str, value: float) -> float:
+    """How far a value is from the best one, on a log scale: twice as much is as far as half as much."""
+    best = METRICS[metric].best or 1.0
+    return abs(math.log(value / best)) if value > 0 else math.inf
+
+
+def _interval(low: float, high: float) -> str:
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f" (95% interval {low:.4f} to {high:.4f})"
 
 
 def _number(value: float) -> float | None:

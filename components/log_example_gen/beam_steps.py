@@ -5,6 +5,8 @@ Between the steps go Arrow IPC streams of many rows, never single rows.
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import io
 import logging
 import os
@@ -40,12 +42,12 @@ from components.log_example_gen.records import (
     set_aside,
     stack,
 )
-from components.log_example_gen.settings import ExampleColumn
+from components.log_example_gen.settings import ExampleColumn, final_column
 from components.log_example_gen.side_tables import attach, one_per_key
 from components.log_example_gen.sources import filesystem
-from components.log_example_gen.split import by_file, by_time, derive
+from components.log_example_gen.split import by_file, by_time, derive, microseconds, with_finality
 
-ROWS, REJECTS, COUNTS = "rows", "rejects", "counts"
+ROWS, REJECTS, COUNTS, LATEST = "rows", "rejects", "counts", "latest"
 
 _LOG = logging.getLogger("tandem.ingest")
 _ROWS_AT_ONCE = 65_536  # Serialized together: some tens of megabytes.
@@ -117,7 +119,7 @@ class _ReadFiles(beam.DoFn):
 
 
 class ReadStream(_ReadFiles):
-    """(source, number of the file) -> (shard, (source, rows)); rejects and counts on the side."""
+    """(source, number of the file) -> (shard, (source, rows)); rejects, counts and latest times on the side."""
 
     def process(self, element: tuple[str, int]) -> Iterator[Any]:
         """Reads one file."""
@@ -126,6 +128,7 @@ class ReadStream(_ReadFiles):
         for block in self._read(source, index):
             rows, rejects, counts = self._sound(source, index, block)
             yield beam.pvalue.TaggedOutput(COUNTS, counts)
+            yield beam.pvalue.TaggedOutput(LATEST, _times(rows).last_us)
             for some in rejects:
                 yield from _rejected(name, some, index % self._plan.shards)
             if self._plan.shards == 1:
@@ -230,13 +233,22 @@ class _SplitWriter:
         unreadable: Counter[str] = Counter()
         columns = _columns_of(self._plan, self._plan.streams[0])
         sides = [_features_of(side) for side in self._plan.sides]
+        finals = {final_column(label): label for label in self._plan.label_delays}
         for some in rows.iter_slices(_ROWS_AT_ONCE):
-            batch, lost = to_record_batch(some, columns, self._plan.labels)
+            batch, lost = to_record_batch(some, columns, [*(label.name for label in self._plan.labels), *finals])
             unreadable.update(lost)
             for example in serialize(batch, [some.get_column(name) for name in sides]):
                 write(example)
         positives = {label.name: int(rows.get_column(label.name).sum()) for label in self._plan.labels}
-        self._counts.append(Counts(positives={split: Counter(positives)}, unmatched=+unmatched, unreadable=unreadable))
+        not_final = {label: len(rows) - int(rows.get_column(column).sum()) for column, label in finals.items()}
+        self._counts.append(
+            Counts(
+                positives={split: Counter(positives)},
+                unmatched=+unmatched,
+                unreadable=unreadable,
+                not_final={split: Counter(not_final)} if finals else {},
+            )
+        )
 
 
 class JoinAndWrite(beam.DoFn):
@@ -247,7 +259,7 @@ class JoinAndWrite(beam.DoFn):
         self._folders = dict(folders)
 
     def process(
-        self, element: tuple[int, Iterable[tuple[str, bytes]]], sides: Mapping[str, bytes]
+        self, element: tuple[int, Iterable[tuple[str, bytes]]], sides: Mapping[str, bytes], observed_until_us: int
     ) -> Iterator[beam.pvalue.TaggedOutput]:
         """Joins one shard and writes its examples."""
         shard, packed = element
@@ -268,7 +280,8 @@ class JoinAndWrite(beam.DoFn):
         joined = join(
             rows[IMPRESSIONS], rows[CLICKS], rows.get(CONVERSIONS), logs.join, self._plan.labels, logs.clicks.label
         )
-        splits, outside = by_time(derive(joined.examples, logs.derived), logs.split)
+        examples = with_finality(joined.examples, self._plan.label_delays, observed_until_us)
+        splits, outside = by_time(derive(examples, logs.derived), logs.split)
         outcomes = {
             IMPRESSIONS: Counter({f"{EXAMPLES}.{split}": len(some) for split, some in splits.items()})
             + _by_reason(outside),
@@ -283,6 +296,8 @@ class JoinAndWrite(beam.DoFn):
             for split, some in splits.items():
                 writer.write(split, some)
         counts = merged([Counts(outcomes=outcomes), _times(rows[IMPRESSIONS])])
+        if self._plan.label_delays:
+            counts = dataclasses.replace(counts, observed_until_us=observed_until_us)
         yield beam.pvalue.TaggedOutput(COUNTS, merged([counts, writer.counts]))
 
 
@@ -348,6 +363,25 @@ class WriteRejects(beam.DoFn):
         return ()
 
 
+class _ObservedUntil(beam.CombineFn):
+    """Latest times of parts of the logs -> the end of the logs, in microseconds since 1970."""
+
+    def __init__(self, given: datetime.datetime | None):
+        self._given = given
+
+    def create_accumulator(self) -> int:
+        return 0
+
+    def add_input(self, accumulator: int, element: int | None) -> int:
+        return max(accumulator, element or 0)
+
+    def merge_accumulators(self, accumulators: Iterable[int]) -> int:
+        return max(accumulators)
+
+    def extract_output(self, accumulator: int) -> int:
+        return accumulator if self._given is None else microseconds(self._given)
+
+
 class MergeCounts(beam.CombineFn):
     """Adds counts up."""
 
@@ -410,12 +444,16 @@ def build(pipeline: beam.Pipeline, plan: Plan, folders: Mapping[str, str], quara
         read = (
             pipeline
             | "Files" >> beam.Create(elements, reshuffle=True)
-            | "Read" >> beam.ParDo(ReadStream(plan)).with_outputs(REJECTS, COUNTS, main=ROWS)
+            | "Read" >> beam.ParDo(ReadStream(plan)).with_outputs(REJECTS, COUNTS, LATEST, main=ROWS)
         )
+        end = read[LATEST] | "Latest" >> beam.CombineGlobally(_ObservedUntil(plan.logs.observed_until))
         written = (
             read[ROWS]
             | "ByShard" >> beam.GroupByKey()
-            | "JoinAndWrite" >> beam.ParDo(JoinAndWrite(plan, folders), sides).with_outputs(REJECTS, COUNTS)
+            | "JoinAndWrite"
+            >> beam.ParDo(JoinAndWrite(plan, folders), sides, beam.pvalue.AsSingleton(end)).with_outputs(
+                REJECTS, COUNTS
+            )
         )
         steps = [tables, read, written]
     rejects = [step[REJECTS] for step in steps]

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from components.log_example_gen.split import describe_us
+
 EXAMPLES = "examples"  # Followed by a point and the split's name.
 ATTACHED = "attached"  # Clicks and conversions that set a label.
 KEPT = "kept"  # Rows of a side table.
@@ -23,8 +25,10 @@ class Counts:
       positives: By split and label, the examples whose label is 1.
       unmatched: By side table, the examples whose key it lacks.
       unreadable: By column, the values that are no numbers and were left out.
+      not_final: By split and label, the examples whose label may still change after the end of the logs.
       first_us: The earliest impression, in microseconds since 1970; None: there is no time.
       last_us: The latest one.
+      observed_until_us: The end of the logs, where labels have windows.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -32,8 +36,10 @@ class Counts:
     positives: dict[str, Counter[str]] = field(default_factory=dict)
     unmatched: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
+    not_final: dict[str, Counter[str]] = field(default_factory=dict)
     first_us: int | None = None
     last_us: int | None = None
+    observed_until_us: int | None = None
 
     def examples(self, split: str) -> int:
         """Returns how many examples a split has."""
@@ -46,6 +52,8 @@ class Counts:
             flat.update((f"{source}.{outcome}", number) for outcome, number in outcomes.items())
         for split, positives in self.positives.items():
             flat.update((f"positives.{split}.{label}", number) for label, number in positives.items())
+        for split, late in self.not_final.items():
+            flat.update((f"not_final.{split}.{label}", number) for label, number in late.items())
         flat.update((f"unmatched.{table}", number) for table, number in self.unmatched.items())
         flat.update((f"unreadable.{column}", number) for column, number in self.unreadable.items())
         return dict(sorted(flat.items()))
@@ -64,8 +72,10 @@ class Counts:
             positives={name: Counter(numbers) for name, numbers in data["positives"].items()},
             unmatched=Counter(data["unmatched"]),
             unreadable=Counter(data["unreadable"]),
+            not_final={name: Counter(numbers) for name, numbers in data["not_final"].items()},
             first_us=data["first_us"],
             last_us=data["last_us"],
+            observed_until_us=data["observed_until_us"],
         )
 
     def check(self) -> None:
@@ -87,17 +97,40 @@ def merged(counts: Iterable[Counts]) -> Counts:
     """Adds counts up; their order does not matter."""
     total = Counts()
     times: list[int] = []
+    ends: list[int] = []
     for one in counts:
         total.rows.update(one.rows)
         total.unmatched.update(one.unmatched)
         total.unreadable.update(one.unreadable)
-        for into, numbers in ((total.outcomes, one.outcomes), (total.positives, one.positives)):
+        for into, numbers in (
+            (total.outcomes, one.outcomes),
+            (total.positives, one.positives),
+            (total.not_final, one.not_final),
+        ):
             for name, counter in numbers.items():
                 into.setdefault(name, Counter()).update(counter)
         times += [time for time in (one.first_us, one.last_us) if time is not None]
-    if not times:
-        return total
-    return dataclasses.replace(total, first_us=min(times), last_us=max(times))
+        ends += [one.observed_until_us] if one.observed_until_us is not None else []
+    return dataclasses.replace(
+        total,
+        first_us=min(times, default=None),
+        last_us=max(times, default=None),
+        observed_until_us=max(ends, default=None),
+    )
+
+
+def describe_not_final(counts: Counts) -> list[str]:
+    """Returns a line per label and split with examples whose label may still change after the end of the logs."""
+    if counts.observed_until_us is None:
+        return []
+    end = describe_us(counts.observed_until_us)[:16]
+    return [
+        f"{label} may still change in {number:,} of {counts.examples(split):,} {split} examples: "
+        f"its window reaches beyond the end of the logs, {end} UTC"
+        for split, late in counts.not_final.items()
+        for label, number in late.items()
+        if number
+    ]
 
 
 def describe(counts: Counts, splits: Sequence[str]) -> list[str]:

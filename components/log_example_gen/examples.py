@@ -12,20 +12,20 @@ import pyarrow.compute as pc
 from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
 from components.log_example_gen.records import IMPRESSION_TIME, TIME
-from components.log_example_gen.settings import ExampleColumn, Label
+from components.log_example_gen.settings import ExampleColumn
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def to_record_batch(
-    rows: pl.DataFrame, columns: Mapping[str, ExampleColumn], labels: Sequence[Label]
+    rows: pl.DataFrame, columns: Mapping[str, ExampleColumn], labels: Sequence[str]
 ) -> tuple[pa.RecordBatch, dict[str, int]]:
     """Arranges rows the way tfx_bsl writes examples.
 
     Args:
       rows: Texts or lists of texts for the columns, 0 or 1 for the labels, `TIME` where there is one.
       columns: What goes into the examples, by name.
-      labels: All labels.
+      labels: All labels, and the columns that say where they are final.
 
     Returns:
       A batch of large lists: bytes, float32 or int64 for the columns (null where a row has no value), one int64 per
@@ -39,7 +39,7 @@ def to_record_batch(
         if lost:
             unreadable[name] = lost
     for label in labels:
-        arrays[label.name] = _one_each(_arrow(rows.get_column(label.name), "int"))
+        arrays[label] = _one_each(_arrow(rows.get_column(label), "int"))
     if TIME in rows.columns:
         arrays[IMPRESSION_TIME] = _one_each(_arrow(rows.get_column(TIME), "int"))
     return pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays)), unreadable

@@ -17,7 +17,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
 from components.log_example_gen import beam_steps
-from components.log_example_gen.counts import Counts, describe
+from components.log_example_gen.counts import Counts, describe, describe_not_final
 from components.log_example_gen.plan import Plan, make_plan
 from components.log_example_gen.records import IMPRESSIONS, reason
 from components.log_example_gen.settings import ExampleColumn, Label, LogSettings
@@ -70,6 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             counts = _in_order(Counts.from_json(file.read()), plan)
         for line in describe(counts, splits):
             _LOG.info("%s", line)
+        _tell_not_final(counts)
         counts.check()
         _tell_oddities(counts, plan)
         problems = [*_too_many_bad(counts, plan, quarantine.uri), *_empty_splits(counts, plan)]
@@ -106,6 +107,21 @@ def _tell_oddities(counts: Counts, plan: Plan) -> None:
             if counts.positives[split][label.name] == 0:
                 _LOG.warning(
                     "label '%s' is 0 in all %s examples of '%s'", label.name, f"{counts.examples(split):,}", split
+                )
+
+
+def _tell_not_final(counts: Counts) -> None:
+    """Says which labels may still change, loudly where that is most of a split: then the end is likely a wrong one."""
+    for line in describe_not_final(counts):
+        _LOG.info("%s", line)
+    for split, late in counts.not_final.items():
+        for label, number in late.items():
+            if 2 * number > counts.examples(split):
+                _LOG.warning(
+                    "most examples of '%s' are younger than the window of '%s' at the end of the logs; if they were "
+                    "taken later than their last event, say so with 'logs.observed_until'",
+                    split,
+                    label,
                 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,15 @@ from dataclasses import dataclass
 from components.log_example_gen.labels import parents_first
 from components.log_example_gen.readers import read_columns
 from components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSION_TIME, IMPRESSIONS, TABLE, no_parent
-from components.log_example_gen.settings import ExampleColumn, Files, Label, LabelledTable, LogSettings, TimeColumn
+from components.log_example_gen.settings import (
+    ExampleColumn,
+    Files,
+    Label,
+    LabelledTable,
+    LogSettings,
+    TimeColumn,
+    final_column,
+)
 from components.log_example_gen.sources import LogsError, SourceFile, file_format, filesystem, find_files
 
 _BYTES_PER_SHARD = 256 << 20
@@ -65,6 +74,11 @@ class Plan:
     streams: tuple[Source, ...]
     sides: tuple[Source, ...]
     shards: int
+
+    @property
+    def label_delays(self) -> dict[str, datetime.timedelta]:
+        """How long after its impression each label may still change; those of labels that have a window."""
+        return self.logs.label_delays(label.name for label in self.labels)
 
     def source(self, name: str) -> Source:
         """Returns the stream or side table of a name."""
@@ -152,11 +166,13 @@ def _check_labels(logs: LogSettings, columns: Mapping[str, ExampleColumn], label
     for label in labels:
         if label.parent is not None:
             no_parent(label.parent)
-    taken = [name for name in (*names, IMPRESSION_TIME) if name in columns]
+    own = [IMPRESSION_TIME, *map(final_column, logs.label_delays(names))]
+    taken = [name for name in (*names, *own) if name in columns]
     if taken:
-        raise LogsError(f"columns {taken} have the name of a label or of the impression's time; rename them")
-    if IMPRESSION_TIME in names:
-        raise LogsError(f"a label cannot be called '{IMPRESSION_TIME}'")
+        raise LogsError(f"columns {taken} have the name of a label or of a column made here; rename them")
+    unfit = [name for name in own if name in names]
+    if unfit:
+        raise LogsError(f"a label cannot be called '{unfit[0]}'")
     if logs.clicks is None:
         return
     if logs.clicks.label not in names:

@@ -7,6 +7,7 @@ import nothing but pydantic, so that reading a configuration costs nothing.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -202,6 +203,7 @@ class LogSettings(BaseModel, extra="forbid", frozen=True):
     Attributes:
       post_impression: Columns that are known only after the impression (play time, say). They cannot be features.
       derived: New column -> what of the impression's time (UTC) it holds.
+      observed_until: What happened later is not in the logs. None: the time of the latest event of any stream.
       max_bad_share: A run fails when more than this share of a stream's rows is quarantined for being malformed or
         unattributable (see `components.log_example_gen.records`).
     """
@@ -215,6 +217,7 @@ class LogSettings(BaseModel, extra="forbid", frozen=True):
     split: Split
     post_impression: Names = ()
     derived: dict[str, Literal["hour_of_day", "day_of_week"]] = {}
+    observed_until: UtcTime | None = None
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
 
     @model_validator(mode="after")
@@ -231,9 +234,27 @@ class LogSettings(BaseModel, extra="forbid", frozen=True):
             self._enough_gap(self.join.label_delay)
         elif self.clicks or self.conversions or self.join:
             raise ValueError("'clicks', 'conversions' and 'join' do not go with 'table'")
+        elif self.observed_until is not None:
+            raise ValueError("'observed_until' does not go with 'table', whose labels are taken as they are")
         elif self.table is not None and self.table.time is None and self.split.train.files is None:
             raise ValueError("a 'table' without 'time' can only be split by 'files'")
         return self
+
+    def label_delays(self, names: Iterable[str]) -> dict[str, datetime.timedelta]:
+        """Returns how long after its impression each label may still change; those of labels that have a window.
+
+        A click's is the click window. A conversion's is both windows together: it may come so long after a click that
+        came so long after the impression.
+
+        Args:
+          names: The labels.
+        """
+        if self.join is None or self.clicks is None:
+            return {}
+        click = datetime.timedelta(hours=self.join.click_window_hours or 0)
+        conversion = self.join.label_delay if self.join.conversion_window_hours else datetime.timedelta()
+        delays = {name: click if name == self.clicks.label else conversion for name in names}
+        return {name: delay for name, delay in delays.items() if delay}
 
     def _enough_gap(self, delay: datetime.timedelta) -> None:
         """Refuses a split in which a training label could come from the days that judge the model."""
@@ -257,6 +278,11 @@ class ExampleColumn(BaseModel, extra="forbid", frozen=True):
 
     kind: Literal["bytes", "float", "int"] = "bytes"
     separator: str | None = None
+
+
+def final_column(label: str) -> str:
+    """Names the column of the examples that is 1 where a label cannot change any more."""
+    return f"{label}_is_final"
 
 
 class Label(BaseModel, extra="forbid", frozen=True):

@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 
 from components.log_example_gen.records import OUTSIDE_SPLIT, TIME, set_aside
-from components.log_example_gen.settings import Period, Split
+from components.log_example_gen.settings import Period, Split, final_column
 from components.log_example_gen.sources import LogsError, glob_regex
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -21,9 +21,9 @@ def by_time(rows: pl.DataFrame, split: Split) -> tuple[dict[str, pl.DataFrame], 
     for split_name, period in split.periods().items():
         inside = pl.lit(True)
         if period.start is not None:
-            inside &= pl.col(TIME) >= _microseconds(period.start)
+            inside &= pl.col(TIME) >= microseconds(period.start)
         if period.end is not None:
-            inside &= pl.col(TIME) < _microseconds(period.end)
+            inside &= pl.col(TIME) < microseconds(period.end)
         name = pl.when(inside).then(pl.lit(split_name)).otherwise(name)
     where = rows.select(name.alias("split")).to_series()
     parts = {split_name: rows.filter(where == split_name) for split_name in split.periods()}
@@ -70,5 +70,23 @@ def derive(rows: pl.DataFrame, derived: Mapping[str, Literal["hour_of_day", "day
     return rows.with_columns(parts[what].cast(pl.String).alias(name) for name, what in derived.items())
 
 
-def _microseconds(moment: datetime.datetime) -> int:
+def with_finality(rows: pl.DataFrame, delays: Mapping[str, datetime.timedelta], observed_until_us: int) -> pl.DataFrame:
+    """Adds a column per label that has a window: 1 where the label cannot change any more, else 0 (Int8).
+
+    Positive labels of young impressions are not final either: to keep them and leave out the negative ones, which wait
+    for the same window, would make a label look more frequent than it is.
+
+    Args:
+      rows: Impressions with their `TIME`.
+      delays: By label, how long after its impression it may change.
+      observed_until_us: The end of the logs; the edge of a window lies inside.
+    """
+    ends = {label: pl.col(TIME) + delay // datetime.timedelta(microseconds=1) for label, delay in delays.items()}
+    return rows.with_columns(
+        (end <= observed_until_us).cast(pl.Int8).alias(final_column(label)) for label, end in ends.items()
+    )
+
+
+def microseconds(moment: datetime.datetime) -> int:
+    """Returns a time as microseconds since 1970."""
     return (moment - _EPOCH) // datetime.timedelta(microseconds=1)

@@ -16,10 +16,12 @@ class MetricInfo:
     Attributes:
       better: Which way is better; None where neither is (a calibration of 1 is best; counts just count).
       undefined: Why it can be without a value (nan), for messages.
+      best: The value above 0 that is best, where neither more nor less is better.
     """
 
     better: Literal["higher", "lower"] | None
     undefined: str = ""
+    best: float | None = None
 
 
 _NO_USER = "no user has rows of both classes"
@@ -31,7 +33,7 @@ METRICS: dict[str, MetricInfo] = {
     "gauc_by_positives": MetricInfo("higher", _NO_USER),
     "log_loss": MetricInfo("lower", "no rows"),
     "normalized_entropy": MetricInfo("lower", "one class only"),
-    "calibration": MetricInfo(None, "no positive row"),
+    "calibration": MetricInfo(None, "no positive row", best=1.0),
     "expected_calibration_error": MetricInfo("lower", "no rows"),
     "example_count": MetricInfo(None),
     "positive_count": MetricInfo(None),

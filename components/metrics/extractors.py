@@ -275,6 +275,8 @@ class _MakeRows(beam.DoFn):
             labels = columns.labels[output.label]
             if output.given is not None:
                 labels = np.where(columns.labels[output.given] == 1, labels, np.int8(NOT_COUNTED))
+            if output.final is not None:
+                labels = np.where(columns.labels[output.final] == 1, labels, np.int8(NOT_COUNTED))
             counted.append(labels)
         return np.stack(counted, axis=1)
 

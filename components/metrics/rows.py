@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +23,14 @@ class OutputColumns:
       name: The output's name.
       label: The column of its label.
       given: The column that must be 1 for a row to count; None: all rows count.
+      final: The column that is 1 where the label cannot change any more; other rows do not count. None: all labels are
+        final.
     """
 
     name: str
     label: str
     given: str | None
+    final: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Layout:
     @staticmethod
     def of(eval_config: Any) -> Layout:
         """Reads models and outputs from the model specs: `label_keys`, and `example_weight_keys` for conditions.
+
+        The columns that say where a label is final stand in the configuration of the outputs' metrics (`final`).
 
         Args:
           eval_config: TFMA's.
@@ -54,10 +60,19 @@ class Layout:
                 )
         if not first.label_keys:
             raise ValueError(f"model spec '{first.name}' has no label_keys: {{output: label column}}")
+        finals = {
+            output: final
+            for spec in eval_config.metrics_specs
+            for metric in spec.metrics
+            if (final := json.loads(metric.config or "{}").get("final"))
+            for output in spec.output_names
+        }
         return Layout(
             models=tuple(spec.name for spec in eval_config.model_specs),
             outputs=tuple(
-                OutputColumns(output, first.label_keys[output], first.example_weight_keys.get(output))
+                OutputColumns(
+                    output, first.label_keys[output], first.example_weight_keys.get(output), finals.get(output)
+                )
                 for output in sorted(first.label_keys)
             ),
         )
@@ -70,7 +85,7 @@ class Layout:
     @property
     def label_columns(self) -> tuple[str, ...]:
         """All columns that labels and conditions are read from, sorted."""
-        named = {output.label for output in self.outputs} | {output.given for output in self.outputs if output.given}
+        named = {column for output in self.outputs for column in (output.label, output.given, output.final) if column}
         return tuple(sorted(named))
 
 

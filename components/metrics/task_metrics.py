@@ -39,14 +39,18 @@ class TaskMetric(metric_types.Metric):
         group_by: str = "",
         min_examples: Mapping[str, int] | None = None,
         buckets: Mapping[str, Sequence[float]] | None = None,
+        refuse_if: Mapping[str, str] | None = None,
+        final: str = "",
     ):
         """Initializes the metric.
 
         Args:
           name: Metric name; default: the catalog's.
           group_by: The column that names the user. It is kept here for the extractors, which read it.
-          min_examples: Slicing -> examples below which a slice's threshold is not checked. It is kept here for the
-            verdict, as TFMA's thresholds have no place for it.
+          min_examples: Bound -> examples below which a slice is not held to it. It is kept here for the verdict, as
+            TFMA's thresholds have no place for it.
+          refuse_if: Bound -> when it refuses a model; kept for the verdict, too.
+          final: The column that is 1 where the output's label is final; empty: everywhere. `Layout.of` reads it.
           buckets: Column -> edges of the slices by it. It is kept here for the extractors.
         """
         super().__init__(
@@ -56,6 +60,8 @@ class TaskMetric(metric_types.Metric):
             group_by=group_by,
             min_examples=dict(min_examples or {}),
             buckets=dict(buckets or {}),
+            refuse_if=dict(refuse_if or {}),
+            final=final,
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -177,13 +183,15 @@ def _computations(
     group_by: str,
     min_examples: Mapping[str, int],
     buckets: Mapping[str, Sequence[float]],
+    refuse_if: Mapping[str, str],
+    final: str,
     eval_config: config_pb2.EvalConfig | None = None,
     model_names: list[str] | None = None,
     output_names: list[str] | None = None,
     example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
     """Returns the computation shared by all metrics, and what derives this metric's values from it."""
-    del group_by, min_examples, buckets  # for the extractors and the verdict
+    del group_by, min_examples, buckets, refuse_if, final  # for the extractors and the verdict
     if eval_config is None:
         raise ValueError(f"metric '{name}' needs the EvalConfig")
     layout = Layout.of(eval_config)

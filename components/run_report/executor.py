@@ -187,8 +187,9 @@ def _splits(settings: ReportSettings, counts: Counts | None, columns: list[Featu
 
 def _not_final(counts: Counts | None) -> Mapping[str, int] | None:
     """Returns the evaluation examples whose label may still change, by label; None where the counts do not know."""
-    found = getattr(counts, "not_final", None)
-    return None if found is None else {label: number for label, number in found.get("eval", {}).items() if number}
+    if counts is None:
+        return None
+    return {label: number for label, number in counts.not_final.get("eval", {}).items() if number}
 
 
 def _statistics(artifact: types.Artifact) -> list[FeatureStatistics]:

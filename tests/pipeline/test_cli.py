@@ -168,6 +168,15 @@ def test_debug_shows_the_traceback(calls, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_run_without_thresholds_is_refused_before_it_starts(config_file, capsys):
+    text = config_file.read_text()
+    config_file.write_text(text[: text.index("  thresholds:")])
+    assert cli.main(["run", str(config_file)]) == 1
+    assert capsys.readouterr().err.startswith(
+        f"{config_file}:24: evaluation.thresholds: there is no threshold, so every model would be pushed, however bad; "
+    )
+
+
 def test_a_bad_configuration_is_told_line_by_line(calls, capsys):
     calls("pipeline.config.load", error=ConfigError(["c.yaml:1: a", "c.yaml:2: b"]))
     assert cli.main(["run", "c.yaml"]) == 1

@@ -145,7 +145,16 @@ def test_no_data_folder(edited):
         ("logs.split.eval.from=2024-03-12", "logs: split: 'eval' must begin at least 2 days, 0:00:00"),
         ("statistics.sample_rate=2", "statistics.sample_rate: got 2, expected a number > 0 and <= 1"),
         ("beam.args=--x", "beam.args: got '--x', expected a list of texts"),
-        ("evaluation.thresholds=[]", "evaluation.thresholds: got [], expected a list of"),
+        (
+            "evaluation.thresholds=[]",
+            "evaluation.thresholds: there is no threshold, so every model would be pushed, however bad; say what a "
+            "model has to keep, such as thresholds: [{metric: auc, output: click, at_least: 0.6}]",
+        ),
+        (
+            "evaluation=null",
+            "evaluation: there is no threshold, so every model would be pushed, however bad; say what a model has to "
+            "keep, such as evaluation: {thresholds: [{metric: auc, output: click, at_least: 0.6}]}",
+        ),
         ("evaluation.thresholds[0].metric=acu", "evaluation.thresholds[0]: there is no metric 'acu'"),
         ("evaluation.slices=[{column: price}]", "evaluation.slices[0].edges: is missing; expected a list of numbers"),
         ("evaluation.slices=[{column: price, edges: [5, 1]}]", "evaluation.slices[0].edges: edges must ascend"),

@@ -82,6 +82,24 @@ def test_a_recipe_that_cannot_be_built(config_file, override, expected):
     assert expected in failed[0]
 
 
+def test_a_run_without_thresholds_is_refused_with_what_to_write(config_file):
+    text = config_file.read_text()
+    config_file.write_text(text[: text.index("evaluation:")])
+    (failed,) = [text for text in texts(doctor.findings(str(config_file), None), "fail") if "package" not in text]
+    assert failed == (
+        "shop.yaml: evaluation: there is no threshold, so every model would be pushed, however bad; say what a model "
+        "has to keep, such as evaluation: {thresholds: [{metric: auc, output: click, at_least: 0.6}]}"
+    ).replace("shop.yaml", str(config_file))
+
+
+def test_thresholds_that_only_compare_are_warned_of(config_file):
+    bound = "{metric: auc, output: click, not_worse_than_blessed_by: 0.1}"
+    config = load(config_file, overrides=[f"evaluation.thresholds=[{bound}]"])
+    (warning,) = texts(doctor.thresholds(config), "warn")
+    assert warning.startswith("every threshold compares with the model pushed last, so the first model is pushed")
+    assert texts(doctor.thresholds(load(config_file)), "warn") == []
+
+
 def test_missing_files_and_columns(config_file, logs):
     config = load(config_file, overrides=["features[1].column=sku"])
     assert any("sku" in text for text in texts(doctor.data_files(config), "fail"))

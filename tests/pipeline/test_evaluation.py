@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import json
 
 import pytest
@@ -10,8 +11,9 @@ from tensorflow_model_analysis.utils import config_util
 from components.evaluator.bounds import bounds
 from components.evaluator.settings import EvaluationSettings
 from components.evaluator.verdict import Bound
+from components.metrics.rows import Layout
 from models.tasks import Task, TaskGraph
-from pipeline.evaluation import eval_config
+from pipeline.evaluation import eval_config, final_columns
 
 
 @pytest.fixture
@@ -42,7 +44,9 @@ def test_thresholds_come_back_as_bounds(graph: TaskGraph) -> None:
     settings = _settings(
         _AUC | {"at_most": 0.9, "not_worse_than_blessed_by": 0.005},
         {"metric": "log_loss", "output": "buy_given_click", "not_worse_than_blessed_by": 0.01, "slice": "city"},
-        _AUC | {"slice": {"city": 12}, "min_examples": 7},
+        _AUC | {"slice": {"city": 12}, "min_examples": 7, "refuse_if": "maybe_missed"},
+        {"metric": "auc", "output": "click", "at_most": 0.9, "slice": {"city": 12}},
+        {"metric": "calibration", "output": "click", "not_worse_than_blessed_by": 0.1},
         _AUC | {"slice": ["placement", "device"], "min_examples": 5},
     )
     assert sorted(bounds(eval_config(settings, graph)), key=str) == sorted(
@@ -51,7 +55,9 @@ def test_thresholds_come_back_as_bounds(graph: TaskGraph) -> None:
             Bound("auc", "click", upper=0.9),
             Bound("auc", "click", change=-0.005, higher_is_better=True),
             Bound("log_loss", "buy_given_click", ("city",), change=0.01, higher_is_better=False, min_examples=100),
-            Bound("auc", "click", ("city",), (("city", "12"),), lower=0.7, min_examples=7),
+            Bound("auc", "click", ("city",), (("city", "12"),), lower=0.7, min_examples=7, refuse_if="maybe_missed"),
+            Bound("auc", "click", ("city",), (("city", "12"),), upper=0.9, min_examples=100),
+            Bound("calibration", "click", change=0.1, higher_is_better=False),
             Bound("auc", "click", ("device", "placement"), lower=0.7, min_examples=5),
         ],
         key=str,
@@ -76,6 +82,27 @@ def test_without_a_baseline_one_model_is_left(graph: TaskGraph) -> None:
     config = config_util.update_eval_config_with_defaults(config, has_baseline=False, rubber_stamp=True)
     assert [spec.name for spec in config.model_specs] == [""]
     assert not config_util.has_change_threshold(config)
+
+
+def test_an_output_is_final_when_its_whole_chain_is() -> None:
+    graph = TaskGraph(
+        [Task(name="click", label="tap"), Task(name="buy", given="click"), Task(name="like", given="click")]
+    )
+    hours = {"tap": datetime.timedelta(hours=1), "buy": datetime.timedelta(hours=7)}
+    final = final_columns(graph, hours)
+    assert final == {
+        "click": "tap_is_final",
+        "buy_given_click": "buy_is_final",
+        "click_and_buy": "buy_is_final",
+        "like_given_click": "tap_is_final",  # likes have no window, but the click must be certain
+        "click_and_like": "tap_is_final",
+    }
+    assert final_columns(graph, {}) == {}
+    layout = Layout.of(eval_config(_settings(_AUC), graph, {"buy_given_click": "buy_is_final"}))
+    assert {output.name: output.final for output in layout.outputs if output.final} == {
+        "buy_given_click": "buy_is_final"
+    }
+    assert layout.label_columns == ("buy", "buy_is_final", "like", "tap")
 
 
 def test_outputs_of_thresholds_are_checked(graph: TaskGraph) -> None:

@@ -88,6 +88,14 @@ def test_a_blessed_model(result):
     assert "tandem run shop.yaml --data /data --output /out --set" in text
 
 
+def test_thresholds_that_had_nothing_to_compare_with_are_told(result):
+    verdict = Verdict(blessed=True, baseline=False, not_compared=(REASON,))
+    assert (
+        "blessed: every threshold is kept (only absolute ones were checked: there was no earlier model to compare with)"
+        in shown(dataclasses.replace(result, verdict=verdict))
+    )
+
+
 def test_the_last_blessed_model_stands_beside(result):
     compared = dataclasses.replace(
         result, metrics=(*result.metrics, *metrics("baseline", 0.8)), verdict=Verdict(blessed=True, baseline=True)
@@ -112,6 +120,12 @@ def test_many_reasons_are_cut_and_slices_that_did_not_count_are_told(result):
     assert "and 8 more, in verdict.json" in text
     assert "3 checks of slices did not count: they have no value there" in text
     assert "1 checks of slices did not count: they have too few rows" in text
+
+
+def test_what_skew_and_drift_came_to(result):
+    checked = dataclasses.replace(result, data_checks=("skew: 2 features compared", "drift: nothing was compared"))
+    assert "\ndata        skew: 2 features compared\n            drift: nothing was compared\n" in shown(checked)
+    assert "\ndata  " not in shown(result)
 
 
 def test_names_with_brackets_are_no_markup(result):

@@ -25,6 +25,7 @@ class World:
     x: np.ndarray
     click: np.ndarray
     buy: np.ndarray
+    buy_is_final: np.ndarray
 
     def examples(self) -> list[bytes]:
         return [
@@ -36,6 +37,7 @@ class World:
                 x=[float(self.x[row])],
                 click=[int(self.click[row])],
                 buy=[int(self.buy[row])],
+                buy_is_final=[int(self.buy_is_final[row])],
             )
             for row in range(len(self.x))
         ]
@@ -69,15 +71,22 @@ def _example(**columns: list[bytes] | list[int] | list[float] | None) -> bytes:
 class _Logistic(tf.Module):
     """Answers logistic functions of the column `x`, so that equal values of it tie."""
 
-    def __init__(self, slope: float, offset: float, outputs: tuple[str, ...], column: bool) -> None:
+    def __init__(
+        self, slope: float, offset: float, outputs: tuple[str, ...], column: bool, scale: float, tablet_noise: float
+    ) -> None:
         super().__init__()
-        self._slope, self._offset = tf.Variable(slope), tf.Variable(offset)
+        self._slope, self._offset, self._scale = tf.Variable(slope), tf.Variable(offset), tf.Variable(scale)
+        self._tablet_noise = tf.Variable(tablet_noise)
         self._outputs, self._column = outputs, column
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
-        click, buy = tf.sigmoid(self._slope * x + self._offset), tf.sigmoid(0.5 * x - 0.5)
+        columns = {"x": tf.io.FixedLenFeature([], tf.float32), "device": tf.io.FixedLenFeature([], tf.string)}
+        parsed = tf.io.parse_example(examples, columns)
+        x = parsed["x"]
+        noise = self._tablet_noise * tf.cast(parsed["device"] == "tablet", tf.float32) * tf.sin(97 * x)
+        click = self._scale * tf.sigmoid(self._slope * x + self._offset + noise)
+        buy = tf.sigmoid(0.5 * x - 0.5)
         answers = {"click": click, "buy_given_click": buy, "click_and_buy": click * buy}
         if "fails" in self._outputs:
             with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(x > 1e9), ["nothing to parse"])]):
@@ -101,12 +110,17 @@ def world() -> World:
     buy = click & (rng.random(rows) < 1 / (1 + np.exp(0.5 - x)))
     tags = [sorted({f"t{tag}" for tag in rng.integers(0, 3, count)}) for count in rng.integers(0, 3, rows)]
     device = rng.choice(["phone", "tablet"], rows)
-    return World(rng.integers(0, 40, rows), city, device, tags, x, click.astype(int), buy.astype(int))
+    user = rng.integers(0, 40, rows)
+    return World(user, city, device, tags, x, click.astype(int), buy.astype(int), rng.random(rows) < 0.7)
 
 
 @pytest.fixture(scope="session")
 def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., standard_artifacts.Model]:
-    """Makes model artifacts: `saved_model(slope, offset=0.0, outputs=..., column=False)`."""
+    """Makes model artifacts: `saved_model(slope, offset=0.0, outputs=..., column=False, scale=1.0, tablet_noise=0.0)`.
+
+    `scale` multiplies the probability of a click, which leaves every AUC as it is; `tablet_noise` disturbs the order of
+    the rows on tablets, and of no others.
+    """
     made: dict[tuple, str] = {}
 
     def make(
@@ -114,11 +128,13 @@ def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., stand
         offset: float = 0.0,
         outputs: tuple[str, ...] = ("click", "buy_given_click", "click_and_buy"),
         column: bool = False,
+        scale: float = 1.0,
+        tablet_noise: float = 0.0,
     ) -> standard_artifacts.Model:
-        key = (slope, offset, outputs, column)
+        key = (slope, offset, outputs, column, scale, tablet_noise)
         if key not in made:
             made[key] = str(tmp_path_factory.mktemp("model"))
-            module = _Logistic(slope, offset, outputs, column)
+            module = _Logistic(*key)
             path = f"{made[key]}/Format-Serving"
             tf.saved_model.save(module, path, signatures={"serving_default": module.serve})
         model = standard_artifacts.Model()

@@ -147,10 +147,29 @@ def test_every_number_equals_scikit_learn(evaluate: Callable, saved_model: Calla
     assert any(math.isnan(value) for value in expected.values())
 
 
+def test_rows_whose_label_may_still_change_do_not_count(
+    evaluate: Callable, saved_model: Callable, world: Any, graph: Any
+) -> None:
+    final = {"buy_given_click": "buy_is_final", "click_and_buy": "buy_is_final"}
+    config = eval_config(EvaluationSettings(slices=["device"], thresholds=[_KEPT]), graph, final)
+    done = evaluate([], saved_model(1.0), config=config)
+    for key, mask in (((), True), ((("device", "phone"),), world.device == "phone")):
+        for output, scores in world.answers(1.0).items():
+            rows = np.ones(len(world.x), bool) & mask
+            if output in final:
+                rows &= world.buy_is_final
+            if output == "buy_given_click":
+                rows &= world.click == 1
+            labels = world.click if output == "click" else world.buy
+            for metric, value in _reference(labels[rows], scores[rows], world.user[rows]).items():
+                assert done.metrics["candidate", key, output, metric] == pytest.approx(value, abs=1e-6, rel=1e-6)
+
+
 def test_blesses_as_the_pusher_reads_it(evaluate: Callable, saved_model: Callable) -> None:
     model = saved_model(1.0)
     done = evaluate([_KEPT], model, _no_model())
     assert (done.verdict.blessed, done.verdict.baseline, done.verdict.reasons) == (True, False, ())
+    assert len(done.verdict.kept) == 1
     assert done.files == ["BLESSED"]
     assert done.blessing.get_int_custom_property("blessed") == 1
     assert done.blessing.get_string_custom_property("reasons") == ""
@@ -214,6 +233,47 @@ def test_thresholds_per_slice_and_their_least_size(evaluate: Callable, saved_mod
     assert {each.slice for each in done.verdict.too_small} == {key for key, count in counts.items() if count < 40}
     assert done.verdict.reasons
     assert done.verdict.too_small
+
+
+def test_calibration_alone_blocks(evaluate: Callable, saved_model: Callable) -> None:
+    thresholds = [
+        {"metric": "auc", "output": "click", "not_worse_than_blessed_by": 0.0},
+        {"metric": "calibration", "output": "click", "at_least": 0.9, "at_most": 1.1, "not_worse_than_blessed_by": 0.1},
+    ]
+    right, too_low = saved_model(1.0, scale=0.75), saved_model(1.0, scale=0.6)  # city 3 never clicks: 0.75 is right
+    assert evaluate(thresholds, right).verdict.blessed
+    done = evaluate(thresholds, too_low, right)
+    auc, calibration = (
+        [done.metrics[model, (), "click", metric] for model in ("candidate", "baseline")]
+        for metric in ("auc", "calibration")
+    )
+    assert auc[0] == auc[1]
+    assert calibration[0] == pytest.approx(0.8 * calibration[1])
+    assert done.files == ["NOT_BLESSED"]
+    assert [(each.metric, each.kind) for each in done.verdict.reasons] == [
+        ("calibration", "absolute"),
+        ("calibration", "change"),
+    ]
+    assert done.verdict.reasons[0].text.endswith("below its bound 0.9")
+    assert "its distance from 1 is worse by" in done.verdict.reasons[1].text
+
+
+def test_one_slice_that_lost_blocks_and_is_named(evaluate: Callable, saved_model: Callable) -> None:
+    loss = {"metric": "auc", "output": "click", "not_worse_than_blessed_by": 0.02}
+    done = evaluate(
+        [loss, loss | {"slice": "device"}], saved_model(1.0, tablet_noise=0.65), saved_model(1.0), ["device"]
+    )
+    lost = {
+        key: done.metrics["baseline", key, "click", "auc"] - done.metrics["candidate", key, "click", "auc"]
+        for key in ((), (("device", "phone"),), (("device", "tablet"),))
+    }
+    assert 0.02 < lost[("device", "tablet"),] < 0.03
+    assert lost[("device", "phone"),] == 0
+    assert done.files == ["NOT_BLESSED"]
+    (reason,) = done.verdict.reasons
+    assert reason.slice == (("device", "tablet"),)
+    assert reason.text.startswith("auc of click in device=tablet is 0.")
+    assert reason.text.endswith("; allowed is 0.02")
 
 
 def test_a_blessed_model_from_before_a_task_was_added(evaluate: Callable, saved_model: Callable) -> None:

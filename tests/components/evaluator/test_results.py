@@ -22,6 +22,7 @@ def test_a_missing_value_is_null(tmp_path: pathlib.Path) -> None:
     results.write_metrics(str(tmp_path), [MetricValue("candidate", (), "click", "auc", math.nan)])
     assert json.loads((tmp_path / "metrics.json").read_text()) == [
         {"model": "candidate", "slice": {}, "output": "click", "metric": "auc", "value": None}
+        | {"low": None, "high": None}
     ]
     assert math.isnan(results.read_metrics(str(tmp_path))[0].value)
 
@@ -43,4 +44,6 @@ def test_a_verdict_is_read_as_written(tmp_path: pathlib.Path) -> None:
         "kind": "absolute",
         "baseline_value": None,
         "text": "too low",
+        "low": None,
+        "high": None,
     }

@@ -52,8 +52,16 @@ def test_slices_by_number_and_activity() -> None:
         ({"at_most": 0.6}, r"'at_least' \(0\.7\) is above 'at_most' \(0\.6\)"),
         ({"not_worse_than_blessed_by": -0.1}, "greater than or equal to 0"),
         (
-            {"metric": "calibration", "not_worse_than_blessed_by": 0.1},
-            r"\(auc, gauc, .*, log_loss, normalized_entropy, expected_calibration_error\), not 'calibration'",
+            {"metric": "example_count", "not_worse_than_blessed_by": 0.1},
+            r"\(auc, gauc, .*log_loss, .*calibration.*\), not 'example_count'",
+        ),
+        (
+            {"metric": "calibration", "not_worse_than_blessed_by": 0.1, "refuse_if": "maybe_missed"},
+            "'refuse_if: maybe_missed' does not go with 'not_worse_than_blessed_by' of 'calibration'",
+        ),
+        (
+            {"metric": "positive_count", "refuse_if": "surely_missed"},
+            "needs a metric with an interval; 'positive_count' counts",
         ),
         ({"atleast": 0.7}, "Extra inputs are not permitted"),
     ],
@@ -67,7 +75,10 @@ def test_refuses_thresholds_that_cannot_be_checked(change: dict, message: str) -
     ("settings", "message"),
     [
         ({"thresholds": []}, "at least 1 item"),
-        ({"thresholds": [_AUC, _AUC | {"at_least": 0.8}]}, "auc of click comes twice for the same slice; join them"),
+        (
+            {"thresholds": [_AUC, _AUC | {"at_least": 0.8}]},
+            "'at_least' for auc of click comes twice for the same slice",
+        ),
         (
             {"thresholds": [_AUC | {"slice": "device"}], "slices": ["city"]},
             r"\['device'\] is not among the slices; they are \[\['city'\]\]",
@@ -89,6 +100,20 @@ def test_refuses_thresholds_that_cannot_be_checked(change: dict, message: str) -
 def test_refuses_sections_that_contradict_themselves(settings: dict, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         EvaluationSettings(**settings)
+
+
+def test_bounds_of_one_slice_may_be_judged_differently_and_have_a_size_of_their_own() -> None:
+    settings = EvaluationSettings(
+        slices=["city"],
+        min_examples=500,
+        thresholds=[
+            _AUC | {"slice": "city"},
+            {"metric": "auc", "output": "click", "not_worse_than_blessed_by": 0.01, "slice": "city"}
+            | {"refuse_if": "surely_missed", "min_examples": 7},
+        ],
+    )
+    assert [settings.least_examples(threshold) for threshold in settings.thresholds] == [500, 7]
+    assert [threshold.kinds for threshold in settings.thresholds] == [("at_least",), ("not_worse_than_blessed_by",)]
 
 
 def test_outputs_are_those_of_the_tasks() -> None:

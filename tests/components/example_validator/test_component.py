@@ -29,25 +29,34 @@ _GOOD = pd.DataFrame({"city": ["a", "b"] * 20, "age": [1.0, 99.0] * 20})
 @pytest.fixture
 def validate(tmp_path: pathlib.Path) -> Callable[..., standard_artifacts.ExampleAnomalies]:
     def run(
-        splits: dict[str, pd.DataFrame], exclude_splits: str = "[]", schema_file: str | None = None
+        splits: dict[str, pd.DataFrame],
+        exclude_splits: str = "[]",
+        schema_file: str | None = None,
+        schema_text: str = _SCHEMA,
+        **further: str,
     ) -> standard_artifacts.ExampleAnomalies:
+        root = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
         statistics = standard_artifacts.ExampleStatistics()
-        statistics.uri = str(tmp_path / "statistics")
+        statistics.uri = str(root / "statistics")
         statistics.split_names = artifact_utils.encode_split_names(list(splits))
         statistics.span = 0
         for split, rows in splits.items():
-            folder = tmp_path / "statistics" / f"Split-{split}"
+            folder = root / "statistics" / f"Split-{split}"
             folder.mkdir(parents=True)
             proto = tfdv.generate_statistics_from_dataframe(rows)
             (folder / "FeatureStats.pb").write_bytes(proto.SerializeToString())
             assert stats_artifact_utils.load_statistics(statistics, split).proto() == proto
         schema = standard_artifacts.Schema()
-        schema.uri = str(tmp_path / "schema")
-        (tmp_path / "schema").mkdir()
-        (tmp_path / "schema" / "schema.pbtxt").write_text(_SCHEMA)
+        schema.uri = str(root / "schema")
+        (root / "schema").mkdir()
+        (root / "schema" / "schema.pbtxt").write_text(schema_text)
         anomalies = standard_artifacts.ExampleAnomalies()
-        anomalies.uri = str(tmp_path / "anomalies")
-        properties = {"exclude_splits": exclude_splits, **({"schema_file": schema_file} if schema_file else {})}
+        anomalies.uri = str(root / "anomalies")
+        properties = {
+            "exclude_splits": exclude_splits,
+            **({"schema_file": schema_file} if schema_file else {}),
+            **further,
+        }
         Executor().Do({"statistics": [statistics], "schema": [schema]}, {"anomalies": [anomalies]}, properties)
         return anomalies
 
@@ -82,7 +91,7 @@ def test_every_anomaly_of_every_split_is_in_the_error(validate: Callable) -> Non
 
 
 def test_run_copy_of_the_schema_is_named_where_no_file_is_given(validate: Callable, tmp_path: pathlib.Path) -> None:
-    with pytest.raises(DataAnomaliesError, match=f"edit the schema of this run \\({tmp_path / 'schema'}\\)"):
+    with pytest.raises(DataAnomaliesError, match=f"edit the schema of this run \\({tmp_path}/run0/schema\\)"):
         validate({"train": _GOOD.assign(new=1)})
 
 
@@ -96,15 +105,103 @@ def test_split_without_rows_fails(validate: Callable) -> None:
         validate({"train": _GOOD, "eval": _GOOD.iloc[:0]})
 
 
+_COMPARED = """
+feature { name: "city" type: BYTES
+  skew_comparator { infinity_norm { threshold: 0.2 } } drift_comparator { infinity_norm { threshold: 0.1 } } }
+"""
+
+
+def _cities(a: int, b: int) -> pd.DataFrame:
+    return pd.DataFrame({"city": ["a"] * a + ["b"] * b})
+
+
+def test_evaluation_days_that_moved_stop_the_run(validate: Callable, tmp_path: pathlib.Path) -> None:
+    moved = {"train": _cities(50, 50), "eval": _cities(75, 25)}
+    store = tmp_path.parent / f"{tmp_path.name}-store"
+    with pytest.raises(DataAnomaliesError) as error:
+        validate(
+            moved, schema_text=_COMPARED, skew="stop", drift="stop", schema_file="s.pbtxt", statistics_dir=str(store)
+        )
+    assert str(error.value).split("\n  ") == [
+        "the data have moved, 1 feature above the threshold of the schema:",
+        "skew: feature 'city' of the evaluation days is away from the training days by 0.2500 (L-infinity), above its "
+        "threshold 0.2: a 50.0% -> 75.0%; b 50.0% -> 25.0%",
+        "If that is as it should be, run once with --set statistics.skew=report, or edit the threshold in the schema "
+        "s.pbtxt; if it is not, mend the logs or how they are read.",
+    ]
+    assert not store.exists()  # what stopped the run is nothing to compare with
+
+
+def test_where_it_is_only_reported_the_run_goes_on(validate: Callable, caplog: pytest.LogCaptureFixture) -> None:
+    moved = {"train": _cities(50, 50), "eval": _cities(75, 25)}
+    with caplog.at_level(logging.INFO, "tandem.example_validator"):
+        anomalies = validate(moved, schema_text=_COMPARED, skew="report", drift="stop")
+    assert [record.message[:21] for record in caplog.records if record.levelno == logging.WARNING] == [
+        "skew: feature 'city' "
+    ]
+    assert "drift: nothing was compared: there are no earlier statistics to compare with" in caplog.text
+    assert json.loads(pathlib.Path(anomalies.uri, "drift.json").read_text()) == [
+        {
+            "feature": "city",
+            "kind": "skew",
+            "distance": 0.25,
+            "measure": "infinity_norm",
+            "threshold": 0.2,
+            "exceeded": True,
+            "note": "a 50.0% -> 75.0%; b 50.0% -> 25.0%",
+        },
+        {
+            "feature": "city",
+            "kind": "drift",
+            "distance": None,
+            "measure": "infinity_norm",
+            "threshold": 0.1,
+            "exceeded": False,
+            "note": "there are no earlier statistics to compare with",
+        },
+    ]
+
+
+def test_training_days_are_held_to_those_accepted_last(validate: Callable, tmp_path: pathlib.Path) -> None:
+    store = str(tmp_path.parent / f"{tmp_path.name}-store")
+
+    def run(rows: pd.DataFrame, drift: str = "stop") -> float | None:
+        anomalies = validate(
+            {"train": rows, "eval": rows}, schema_text=_COMPARED, skew="stop", drift=drift, statistics_dir=store
+        )
+        return json.loads(pathlib.Path(anomalies.uri, "drift.json").read_text())[1]["distance"]
+
+    assert run(_cities(50, 50)) is None
+    assert run(_cities(55, 45)) == pytest.approx(0.05)
+    assert run(_cities(55, 45)) == pytest.approx(0.05)  # again: with what it was compared with the first time
+    with pytest.raises(
+        DataAnomaliesError, match="drift: feature 'city' of the training days is away from those accepted"
+    ):
+        run(_cities(80, 20))
+    with pytest.raises(DataAnomaliesError):  # refused data are no measure for themselves
+        run(_cities(80, 20))
+    assert run(_cities(80, 20), "report") == pytest.approx(0.25)
+    assert run(_cities(80, 20)) == pytest.approx(0.25)  # accepted once, they do not stop a run any more
+    assert run(_cities(82, 18)) == pytest.approx(0.02)
+
+
 def test_component() -> None:
     component = ExampleValidator(
         statistics=channel_utils.as_channel([standard_artifacts.ExampleStatistics()]),
         schema=channel_utils.as_channel([standard_artifacts.Schema()]),
         exclude_splits=["validation"],
         schema_file="schemas/sample.pbtxt",
+        drift="report",
+        statistics_dir="/runs/statistics",
     )
     assert component.id == "ExampleValidator"
-    assert component.exec_properties == {"exclude_splits": '["validation"]', "schema_file": "schemas/sample.pbtxt"}
+    assert component.exec_properties == {
+        "exclude_splits": '["validation"]',
+        "schema_file": "schemas/sample.pbtxt",
+        "skew": "stop",
+        "drift": "report",
+        "statistics_dir": "/runs/statistics",
+    }
     assert component.executor_spec.executor_class is Executor
     assert component.outputs["anomalies"].type_name == "ExampleAnomalies"
 
@@ -136,6 +233,8 @@ def test_compiles_for_kubeflow(tmp_path: pathlib.Path, schema_file: str | None) 
     given = {"schema_file": schema_file} if schema_file else {}
     assert {key: value["runtimeValue"]["constant"] for key, value in parameters.items()} == {
         "exclude_splits": "[]",
+        "skew": "stop",
+        "drift": "stop",
         **given,
     }
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from components.log_example_gen.examples import serialize, serialize_features, to_record_batch
 from components.log_example_gen.records import TIME
-from components.log_example_gen.settings import ExampleColumn, Label
+from components.log_example_gen.settings import ExampleColumn
 
 
 def values(example: bytes) -> dict[str, list[Any]]:
@@ -43,7 +43,7 @@ def test_every_kind_of_column() -> None:
         "prices": ExampleColumn(kind="float", separator="|"),
         "count": ExampleColumn(kind="int"),
     }
-    batch, unreadable = to_record_batch(rows, columns, [Label(name="click")])
+    batch, unreadable = to_record_batch(rows, columns, ["click"])
     assert [values(example) for example in serialize(batch)] == [
         {
             "word": ["é".encode()],
@@ -82,7 +82,7 @@ def test_every_kind_of_column() -> None:
 @pytest.mark.parametrize("length", [0, 1, 60, 110, 120, 125, 130, 16_300, 16_380, 17_000, 2_097_100, 2_097_200])
 def test_features_serialized_apart_make_the_same_example(length: int) -> None:
     rows = pl.DataFrame({"u": ["x" * length, "y"], "i": ["1", ""], "click": [1, 0]})
-    labels = [Label(name="click")]
+    labels = ["click"]
     together, _ = to_record_batch(rows, {"u": ExampleColumn(), "i": ExampleColumn()}, labels)
     main, _ = to_record_batch(rows, {"i": ExampleColumn()}, labels)
     apart, _ = to_record_batch(rows, {"u": ExampleColumn()}, ())
@@ -98,6 +98,6 @@ def test_features_serialized_apart_make_the_same_example(length: int) -> None:
 
 def test_no_rows_are_no_examples() -> None:
     rows = pl.DataFrame(schema={"u": pl.String, "click": pl.Int8})
-    batch, _ = to_record_batch(rows, {"u": ExampleColumn()}, [Label(name="click")])
+    batch, _ = to_record_batch(rows, {"u": ExampleColumn()}, ["click"])
     assert serialize(batch) == []
     assert serialize_features(batch).to_list() == []

@@ -389,3 +389,86 @@ def test_the_properties_of_the_step_change_with_the_files(folder: Path) -> None:
 
 def test_a_step_can_be_described_where_the_data_is_not(tmp_path: Path) -> None:
     assert step(stream_settings(), tmp_path / "elsewhere").exec_properties["fingerprint"] == ""
+
+
+def finality(examples: standard_artifacts.Examples, split: str) -> dict[int, tuple[int, ...]]:
+    """By hour of the impression: whether the labels `click` and `buy` are final."""
+    found = {}
+    for path in sorted(Path(examples.uri, f"Split-{split}").iterdir()):
+        for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP"):
+            names = ("impression_time_us", "click_is_final", "buy_is_final")
+            parsed = tf.io.parse_single_example(record, {name: tf.io.FixedLenFeature([], tf.int64) for name in names})
+            hour, *final = (int(parsed[name]) for name in names)
+            found[hour // 3_600_000_000] = tuple(final)
+    return found
+
+
+@pytest.fixture
+def late_logs(tmp_path: Path) -> tuple[dict[str, Any], Path]:
+    """Evaluation days 11 and 12; the last event, a conversion, happens at 12 o'clock on day 12."""
+    data = tmp_path / "late"
+    data.mkdir()
+    shown = ["02T00", "11T06", "12T05", "12T06", "12T09", "12T11"]
+    rows = [f"{number},1970-01-{time}:00:00,u,i" for number, time in enumerate(shown)]
+    (data / "impressions.csv").write_text("\n".join(["id,time,uid,item", *rows]))
+    (data / "clicks.jsonl").write_text('{"id": 1, "ms": 885660000}\n')  # a minute after its impression
+    (data / "conversions.csv").write_text("id,time,kind\n0,1970-01-12T12:00:00,buy\n")
+    for name, head in (("users", "user,age\nu,3\n"), ("items", "item,tags\ni,a\n")):
+        (data / f"{name}.csv").write_text(head)
+    settings = stream_settings(
+        join={"on": "id", "click_window_hours": 1, "conversion_window_hours": 5},
+        split={"train": {"before": "1970-01-03"}, "eval": {"from": "1970-01-11"}},
+        max_bad_share=1,
+    )
+    return settings, data
+
+
+def test_labels_of_the_last_hours_are_not_final(
+    late_logs: tuple[dict[str, Any], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, data = late_logs
+    with caplog.at_level(logging.INFO, logger="tandem.ingest"):
+        examples, quarantine = run(step(settings, data), tmp_path / "out")
+    day = 24 * 11
+    assert finality(examples, "train") == {24: (1, 1)}
+    # Observed until 12 o'clock: a click may come for an hour, a conversion for an hour and five.
+    assert finality(examples, "eval") == {
+        day - 18: (1, 1), day + 5: (1, 1), day + 6: (1, 1), day + 9: (1, 0), day + 11: (1, 0)
+    }  # fmt: skip
+    counts = json.loads(Path(quarantine.uri, "counts.json").read_text())
+    assert counts["not_final"] == {"train": {"buy": 0, "click": 0}, "eval": {"buy": 2, "click": 0}}
+    assert counts["observed_until_us"] == (day + 12) * 3_600_000_000
+    assert examples.get_int_custom_property("not_final.eval.buy") == 2
+    assert (
+        "buy may still change in 2 of 5 eval examples: its window reaches beyond the end of the logs, "
+        "1970-01-12 12:00 UTC" in caplog.text
+    )
+
+
+def test_the_end_of_the_logs_can_be_told(
+    late_logs: tuple[dict[str, Any], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, data = late_logs
+    later = step({**settings, "observed_until": "1970-01-12T17:00"}, data)
+    assert set(finality(run(later, tmp_path / "later")[0], "eval").values()) == {(1, 1)}
+    earlier = step({**settings, "observed_until": "1970-01-12"}, data)
+    examples, _ = run(earlier, tmp_path / "earlier")
+    assert sorted(finality(examples, "eval").values()) == [(0, 0)] * 4 + [(1, 1)]
+    assert "most examples of 'eval' are younger than the window of 'buy' at the end of the logs" in caplog.text
+
+
+def test_without_windows_nothing_is_added(folder: Path, tmp_path: Path) -> None:
+    examples, quarantine = run(step(stream_settings(), folder), tmp_path)
+    assert b"_is_final" not in b"".join(
+        record
+        for path in Path(examples.uri, "Split-train").iterdir()
+        for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP").as_numpy_iterator()
+    )
+    counts = json.loads(Path(quarantine.uri, "counts.json").read_text())
+    assert (counts["not_final"], counts["observed_until_us"]) == ({}, None)
+
+
+def test_a_column_called_like_one_made_here_is_refused(late_logs: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    settings, data = late_logs
+    with pytest.raises(LogsError, match=r"columns \['buy_is_final'\] have the name of .* a column made here"):
+        run(step(settings, data, columns={"buy_is_final": ExampleColumn()}), tmp_path)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import datetime
+
 import polars as pl
 import pytest
 
 from components.log_example_gen.labelled import check_labels
 from components.log_example_gen.records import REASON, TIME
-from components.log_example_gen.settings import Label, Split
+from components.log_example_gen.settings import Label, LogSettings, Split
 from components.log_example_gen.side_tables import attach, one_per_key
 from components.log_example_gen.sources import LogsError
-from components.log_example_gen.split import by_file, by_time, derive, describe, describe_us
+from components.log_example_gen.split import by_file, by_time, derive, describe, describe_us, with_finality
 
 DAY = 86_400_000_000
 SPLIT = Split.model_validate(
@@ -88,3 +90,40 @@ def test_a_side_table_keeps_the_first_row_of_a_key_and_is_added_by_it() -> None:
     assert unmatched == 2
     with pytest.raises(LogsError, match="column 'u' holds lists"):
         attach(pl.DataFrame({"u": [["1"]]}), table, "u")
+
+
+def _logs(**windows: float) -> LogSettings:
+    stream = {"files": "x.csv", "time": {"column": "t", "unit": "s"}}
+    return LogSettings.model_validate(
+        {
+            "impressions": stream,
+            "clicks": stream | {"label": "tap"},
+            "conversions": stream | {"event": "kind"},
+            "join": {"on": "id", **windows},
+            "split": {"train": {"before": "1970-01-02"}, "eval": {"from": "1970-01-12"}},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("windows", "hours"),
+    [
+        ({}, {}),
+        ({"click_window_hours": 1}, {"tap": 1}),
+        ({"conversion_window_hours": 36}, {"buy": 36, "return": 36}),
+        ({"click_window_hours": 1, "conversion_window_hours": 36}, {"tap": 1, "buy": 37, "return": 37}),
+    ],
+)
+def test_a_label_may_change_as_long_as_its_windows_are_open(windows: dict, hours: dict) -> None:
+    delays = _logs(**windows).label_delays(["tap", "buy", "return"])
+    assert delays == {name: datetime.timedelta(hours=number) for name, number in hours.items()}
+
+
+def test_labels_are_final_when_their_window_has_passed() -> None:
+    hour = 3_600_000_000
+    rows = pl.DataFrame({TIME: [0, 3 * hour, 8 * hour, 8 * hour + 1, 9 * hour]})
+    delays = {"tap": datetime.timedelta(hours=1), "buy": datetime.timedelta(hours=6)}
+    found = with_finality(rows, delays, observed_until_us=9 * hour)
+    assert found.get_column("tap_is_final").to_list() == [1, 1, 1, 0, 0]  # the edge lies inside
+    assert found.get_column("buy_is_final").to_list() == [1, 1, 0, 0, 0]
+    assert with_finality(rows, {}, 0).columns == rows.columns

@@ -103,7 +103,7 @@ def test_what_is_gathered(inputs):
     facts = gather(inputs, SETTINGS)
     assert facts.curves is None
     assert facts.shifts is None
-    assert facts.not_final is None
+    assert facts.not_final == {}
     assert facts.history == ()
     assert [(source.name, source.rows) for source in facts.sources] == [("impressions", 6), ("items", 3)]
     assert [(split.name, split.examples, split.first) for split in facts.splits] == [
