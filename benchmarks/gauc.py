@@ -2,7 +2,7 @@
 
 All get the same rows: a user, a label, a score in float32. Every line is a process of its own. "CPU" is its processor
 time, "memory" its peak beyond what it held after its imports and a small run. "runner alone" sends the rows through the
-same exchanges and computes nothing: it says what Beam's DirectRunner, which keeps exchanged rows in memory, takes of it.
+same exchanges and computes nothing: it says what of it is Beam's DirectRunner, which keeps exchanged rows in memory.
 Results must agree to 1e-12.
 
     python -m benchmarks.gauc
