@@ -147,8 +147,7 @@ def with_beam(case: Case) -> dict[str, float]:
         """Passes rows on and computes nothing."""
 
         def of_users(self, received: Iterable[Rows]) -> Iterator:
-            for each in received:
-                yield from self._scored(each)
+            yield from self._scored(Rows.concatenate(list(received)))
 
         def of_scores(self, column: int, received: Iterable[Rows]) -> Iterator[Statistics]:
             yield Statistics((("rows", sum(map(len, received))),), {})
