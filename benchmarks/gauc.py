@@ -2,7 +2,7 @@
 
 All get the same rows: a user, a label, a score in float32. Every line is a process of its own. "CPU" is its processor
 time, "memory" its peak beyond what it held after its imports and a small run. "runner alone" sends the rows through the
-same exchanges and computes nothing: it says what the DirectRunner, which keeps exchanged rows in memory, takes of it.
+same exchanges and computes nothing: it says what of it is Beam's DirectRunner, which keeps exchanged rows in memory.
 Results must agree to 1e-12.
 
     python -m benchmarks.gauc
@@ -147,8 +147,7 @@ def with_beam(case: Case) -> dict[str, float]:
         """Passes rows on and computes nothing."""
 
         def of_users(self, received: Iterable[Rows]) -> Iterator:
-            for each in received:
-                yield from self._scored(each)
+            yield from self._scored(Rows.concatenate(list(received)))
 
         def of_scores(self, column: int, received: Iterable[Rows]) -> Iterator[Statistics]:
             yield Statistics((("rows", sum(map(len, received))),), {})

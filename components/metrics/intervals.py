@@ -13,6 +13,7 @@ interval `from_0` is symmetric, and cut off at 0.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,8 @@ LEVEL = 0.95
 
 LEAST_CLUSTERS = 10
 """With fewer clusters that have rows, there is no interval."""
+
+_LARGEST = 300.0  # of an exponent: far beyond all that is of use, and no overflow
 
 Scale = Literal["identity", "from_0", "log", "log_odds"]
 
@@ -50,21 +53,23 @@ def interval(values: np.ndarray, without: np.ndarray, scales: tuple[Scale, ...])
         half = np.where(np.sqrt(squares) > 1e-12 * np.abs(values), half, np.nan)
         low, high = nothing, nothing.copy()
         for number, scale in enumerate(scales):
-            low[number], high[number] = _ends(values[number], half[number], scale)
+            low[number], high[number] = _ends(float(values[number]), float(half[number]), scale)
     return low, high
 
 
 def _ends(value: float, half: float, scale: Scale) -> tuple[float, float]:
     """Makes the interval on a scale, with the half width that it has there to first order."""
-    if np.isnan(half) or scale == "identity":
+    if math.isnan(half) or scale == "identity":
         return value - half, value + half
     if scale == "from_0":
         return max(value - half, 0.0), value + half
+    if value <= 0:
+        return math.nan, math.nan
     if scale == "log":
-        factor = np.exp(half / value)
+        factor = math.exp(min(half / value, _LARGEST))
         return value / factor, value * factor
-    odds, factor = value / (1 - value), np.exp(half / (value * (1 - value)))
-    if np.isinf(odds) or odds == 0:
-        return np.nan, np.nan
+    if value >= 1:
+        return math.nan, math.nan
+    odds, factor = value / (1 - value), math.exp(min(half / (value * (1 - value)), _LARGEST))
     low, high = odds / factor, odds * factor
-    return low / (1 + low), high / (1 + high) if np.isfinite(high) else 1.0
+    return low / (1 + low), high / (1 + high)
