@@ -88,7 +88,10 @@ def test_a_curated_schema_takes_the_place_of_the_inferred_one(built, tmp_path):
         ("evaluation.slices=[device, [device, hour], page]", {"LogExampleGen", "ModelEvaluator"}),
         ("data_dir=logs", set()),
         ("beam.args=[--direct_running_mode=in_memory]", set()),
-        ("output=elsewhere", {"BlessedModel", "AtomicPusher"}),
+        ("output=elsewhere", {"ExampleValidator", "BlessedModel", "AtomicPusher"}),
+        ("statistics.drift=report", {"ExampleValidator"}),
+        ("evaluation.final_labels_only=false", {"ModelEvaluator"}),
+        ("logs.observed_until=2024-03-20", {"LogExampleGen"}),
     ],
 )
 def test_a_setting_reaches_only_what_depends_on_it(built, logs, override, expected):
