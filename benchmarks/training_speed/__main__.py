@@ -103,7 +103,8 @@ def table(found: dict[str, dict[str, Any]]) -> Table:
     for column in ("system", "median", "all", "x keras", "x deepctr", "AUC click", "AUC click & conv.", "peak MB"):
         shown.add_column(column, justify="left" if column == "system" else "right")
     for name, figures in found.items():
-        kind = name.partition("/")[2].partition("+")[0].removesuffix("_pico")
+        recipe, _, option = name.partition("/")[2].partition("+")
+        kind = recipe.removesuffix("_pico") + ("+last_stage" if option == "last_stage" else "")
         ratios = [
             f"{figures['median'] / found[peer]['median']:.1f}" if (peer := f"{library}/{kind}") in found else ""
             for library in ("keras", "deepctr")

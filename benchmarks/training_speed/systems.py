@@ -3,6 +3,9 @@
 Each system trains a chunk of steps when asked. All have the setting of the PICO paper: embeddings of 8, three experts
 of 64, towers of 64-32-16, Adam with 5e-4, batches of 1024, no L2. Ours reads tf.Examples from disk and shuffles them;
 the others get arrays in memory, in a fixed order, through `fit`: that is cheaper than what users have to do.
+
+A system that is trained in two stages is in its first one, and with `+last_stage` in its second one from the start:
+that shows what a step costs, and nothing of what the system learns.
 """
 
 from __future__ import annotations
@@ -10,29 +13,49 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from benchmarks.training_speed import plain_keras
+from benchmarks.training_speed.setting import BATCH, DIM, EXPERT_LAYERS, EXPERTS, LEARNING_RATE, TOWER_LAYERS
 from benchmarks.training_speed.workload import CARDINALITIES, FEATURES, TASKS, Workload, first_rows, layout
 
-DIM, EXPERTS, EXPERT_LAYERS, TOWER_LAYERS = 8, 3, (64,), (64, 32, 16)
-BATCH, LEARNING_RATE = 1024, 5e-4
+if TYPE_CHECKING:
+    from models.learner import Learner
+
 ROWS_OF_A_PREDICTION = 8192
+# Systems that are about conversion given click, or that hand on from click to conversion; they are judged by the same
+# two probabilities.
+FUNNELS = ("esmm", "aitm", "autoheri", "taml", "man")
+# Settings that make the first stage no step long (0 is refused: nothing would train the embeddings).
+LAST_STAGES: dict[str, dict[str, dict[str, Any]]] = {
+    "autoheri": {"search": {"share": 1e-9, "threshold": None}},
+    "man": {"meta": {"share": 1e-9}},
+}
 
 
 class Ours:
     """Tandem's own `train`, which reads files; it is held between chunks."""
 
-    def __init__(self, recipe: str, workload: Workload, seed: int, **settings: Any):
+    def __init__(self, recipe: str, workload: Workload, seed: int, last_stage: bool = False, **settings: Any):
         from models.settings import ModelSettings, TrainingSettings
         from models.tasks import Task, TaskGraph
 
-        # Both over all rows, as the peers have them.
-        self._graph = TaskGraph([Task(name=name) for name in TASKS])
-        self._model = ModelSettings(recipe=recipe, embedding_dim=DIM, tower_layers=TOWER_LAYERS)
+        click, conversion = TASKS
+        kind = recipe.removesuffix("_pico")
+        # Both over all rows, as the peers have them, where the system knows no funnel.
+        given = click if kind in FUNNELS else None
+        self._graph = TaskGraph([Task(name=click), Task(name=conversion, given=given)])
+        self._outputs = (click, f"{click}_and_{conversion}" if given else conversion)
+        self._model = ModelSettings(
+            recipe=recipe,
+            embedding_dim=DIM,
+            tower_layers=TOWER_LAYERS,
+            steps=LAST_STAGES[kind] if last_stage else {},
+        )
         self._settings = TrainingSettings(
             batch_size=BATCH, learning_rate=LEARNING_RATE, epochs=1000, checkpoint_minutes=0, seed=seed, **settings
         )
@@ -55,14 +78,25 @@ class Ours:
         found = []
         for start in range(0, len(ids), ROWS_OF_A_PREDICTION):
             answers = answer(tf.constant(ids[start : start + ROWS_OF_A_PREDICTION] + first_rows(), tf.int32))
-            found.append(np.stack([answers[name] for name in TASKS], axis=1))
+            found.append(np.stack([answers[name] for name in self._outputs], axis=1))
         return np.concatenate(found)
+
+    def build(self) -> Learner:
+        """Makes the system, its variables included."""
+        from models.dataset import read_examples
+        from models.registry import build
+        from models.training import BATCHES_FOR_BASE_RATES, initialize
+
+        keras.utils.set_random_seed(self._settings.seed)
+        learner = build(self._model, self._graph, layout(), sum(CARDINALITIES.values()))
+        sample = read_examples(self._files, layout(), len(self._graph), BATCH).take(BATCHES_FOR_BASE_RATES)
+        initialize(learner, self._graph, sample)
+        return learner
 
     def _work(self) -> None:
         from models.checkpoints import Position
-        from models.dataset import read_examples, shuffled_passes
-        from models.registry import build
-        from models.training import BATCHES_FOR_BASE_RATES, initialize, train
+        from models.dataset import shuffled_passes
+        from models.training import train
 
         until = self._asked.get()
 
@@ -74,14 +108,11 @@ class Ours:
                 until = position.stage_step + self._asked.get()
 
         try:
-            settings, features = self._settings, layout()
-            keras.utils.set_random_seed(settings.seed)
-            self._learner = build(self._model, self._graph, features, sum(CARDINALITIES.values()))
+            settings = self._settings
+            self._learner = self.build()
             passes = shuffled_passes(
-                self._files, features, len(self._graph), BATCH, settings.shuffle_rows, settings.seed
+                self._files, layout(), len(self._graph), BATCH, settings.shuffle_rows, settings.seed
             )
-            sample = read_examples(self._files, features, len(self._graph), BATCH).take(BATCHES_FOR_BASE_RATES)
-            initialize(self._learner, self._graph, sample)
             train(self._learner, self._graph, settings, passes, watch=pause)
         except Exception as error:
             self._done.put(error)
@@ -114,54 +145,24 @@ def _columns(ids: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(ids[:, index]) for index, name in enumerate(FEATURES)}
 
 
-def plain_keras(kind: str) -> keras.Model:
-    """A multi-task model of Keras' own layers: an embedding per feature, dense layers, a softmax per gate."""
-    layers = keras.layers
-    inputs = {name: layers.Input((), name=name, dtype="int32") for name in FEATURES}
-    x = layers.Concatenate()([layers.Embedding(size, DIM)(inputs[name]) for name, size in CARDINALITIES.items()])
-
-    def mlp(x: Any, sizes: tuple[int, ...]) -> Any:
-        for size in sizes:
-            x = layers.Dense(size, activation="relu")(x)
-        return x
-
-    def mixed(experts: list[Any], of: Any) -> Any:
-        gate = layers.Dense(len(experts), activation="softmax")(of)
-        weigh = layers.Lambda(lambda parts: tf.reduce_sum(tf.stack(parts[1:], 1) * parts[0][..., None], 1))
-        return weigh([gate, *experts])
-
-    if kind == "shared_bottom":
-        states = [mlp(x, EXPERT_LAYERS)] * 2
-    elif kind == "mmoe":
-        experts = [mlp(x, EXPERT_LAYERS) for _ in range(EXPERTS)]
-        states = [mixed(experts, x) for _ in TASKS]
-    else:
-        parts = [x, x, x]  # of each task, and the shared one
-        for level in range(2):
-            experts = [mlp(part, EXPERT_LAYERS) for part in parts]
-            after = [mixed([experts[task], experts[2]], parts[task]) for task in range(2)]
-            parts = [*after, mixed(experts, parts[2])] if level == 0 else after
-        states = parts
-    outputs = [layers.Dense(1, activation="sigmoid")(mlp(state, TOWER_LAYERS)) for state in states]
-    return keras.Model(inputs, outputs)
-
-
 def deepctr(kind: str) -> keras.Model:
     """DeepCTR's model, its L2 on embeddings off (it would touch every row at every step)."""
     from deepctr.feature_column import SparseFeat
-    from deepctr.models.multitask import MMOE, PLE, SharedBottom
+    from deepctr.models.multitask import ESMM, MMOE, PLE, SharedBottom
 
     columns = [SparseFeat(name, size, DIM, dtype="int32") for name, size in CARDINALITIES.items()]
     common = {"tower_dnn_hidden_units": TOWER_LAYERS, "l2_reg_embedding": 0.0}
     if kind == "shared_bottom":
         return SharedBottom(columns, bottom_dnn_hidden_units=EXPERT_LAYERS, **common)
+    if kind == "esmm":
+        return ESMM(columns, tower_dnn_hidden_units=EXPERT_LAYERS + TOWER_LAYERS, l2_reg_embedding=0.0)
     common["expert_dnn_hidden_units"] = EXPERT_LAYERS
     if kind == "mmoe":
         return MMOE(columns, num_experts=EXPERTS, **common)
     return PLE(columns, shared_expert_num=1, specific_expert_num=1, num_levels=2, **common)
 
 
-KINDS = ("shared_bottom", "mmoe", "ple")
+OF_DEEPCTR = ("shared_bottom", "mmoe", "ple", "esmm")
 OPTIONS: dict[str, dict[str, Any]] = {
     "": {},
     "+xla": {"xla": True},
@@ -176,6 +177,7 @@ def create(name: str, workload: Workload, seed: int) -> Ours | Fitted:
 
     Args:
       name: `tandem/RECIPE`, perhaps with an option at its end (`tandem/mmoe+xla`); `keras/KIND`; `deepctr/KIND`.
+        `tandem/autoheri`, `tandem/man` and their peers have `+last_stage`, too.
       workload: What it is trained on.
       seed: Of its weights, and of the order of the rows where it reads them itself.
 
@@ -187,11 +189,14 @@ def create(name: str, workload: Workload, seed: int) -> Ours | Fitted:
         recipe, plus, option = kind.partition("+")
         if plus + option in OPTIONS:
             return Ours(recipe, workload, seed, **OPTIONS[plus + option])
-    if kind in KINDS and library == "keras":
-        return Fitted(lambda: plain_keras(kind), workload, seed)
-    if kind in KINDS and library == "deepctr":
+        if option == "last_stage" and recipe.removesuffix("_pico") in LAST_STAGES:
+            return Ours(recipe, workload, seed, last_stage=True)
+    if kind in plain_keras.BUILDERS and library == "keras":
+        return Fitted(plain_keras.BUILDERS[kind], workload, seed)
+    if kind in OF_DEEPCTR and library == "deepctr":
         return Fitted(lambda: deepctr(kind), workload, seed)
     raise ValueError(
-        f"there is no system {name!r}; there are tandem/RECIPE, with {sorted(OPTIONS)[1:]} at its end or nothing, "
-        f"keras/KIND and deepctr/KIND, with {KINDS} for KIND"
+        f"there is no system {name!r}; there are tandem/RECIPE, with {sorted(OPTIONS)[1:]} at its end or nothing; "
+        f"keras/KIND, with KIND of {list(plain_keras.BUILDERS)}, and tandem's for those with +last_stage; "
+        f"deepctr/KIND, with KIND of {OF_DEEPCTR}"
     )

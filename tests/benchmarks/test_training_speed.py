@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.training_speed import systems, workload
+from benchmarks.training_speed import plain_keras, systems, workload
 from models.dataset import read_examples
 
 
@@ -47,16 +47,40 @@ def test_ours_trains_as_many_steps_as_asked_and_predicts(small):
     assert system.predict(small.test[0]).shape == (2048, 2)
 
 
-@pytest.mark.parametrize("kind", systems.KINDS)
+@pytest.mark.parametrize("kind", plain_keras.BUILDERS)
 def test_plain_keras_has_the_sizes_that_ours_has(small, kind):
-    ours = systems.create(f"tandem/{kind}", small, seed=1)
-    ours.train(8, 0)
-    plain = systems.plain_keras(kind)
-    unused = workload.layout().first_token_row * systems.DIM  # rows of padding and of unknown values
-    assert plain.count_params() == sum(w.size for w in ours._learner.network.get_weights()) - unused
+    learner = systems.create(f"tandem/{kind}", small, seed=1).build()
+    plain = plain_keras.BUILDERS[kind]()
+    tables = learner.network.encoder.table.shape[1] // systems.DIM
+    unused = workload.layout().first_token_row * systems.DIM * tables  # rows of padding and of unknown values
+    only_trained = 2 if kind.startswith("man") else 0  # the losses' weights, which are no part of our network
+    assert plain.count_params() - only_trained == sum(w.size for w in learner.network.get_weights()) - unused
 
 
-@pytest.mark.parametrize("name", ["tandem/mmoe+fast", "keras/taml", "torch/mmoe", "mmoe"])
+@pytest.mark.parametrize("kind", ["autoheri", "man", "man+last_stage"])
+def test_a_stage_of_plain_keras_trains_what_that_stage_of_ours_trains(small, kind):
+    learner = systems.create(f"tandem/{kind}", small, seed=1).build()
+    step = learner.steps[-1 if kind.endswith("last_stage") else 0]
+    trained = sum(variable.shape.num_elements() for variable in step.trained(learner))
+    embeddings = sum(workload.CARDINALITIES.values()) * systems.DIM if step.trains_embeddings else 0
+    plain = plain_keras.BUILDERS[kind]()
+    assert sum(variable.shape.num_elements() for variable in plain.trainable_variables) == trained + embeddings
+
+
+def test_the_peer_of_man_meta_learns_and_its_variables_are_its_own_again(small):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain_keras, "CARDINALITIES", dict.fromkeys(workload.CARDINALITIES, 3))
+        model = plain_keras.man()
+    model.compile("sgd")
+    rows = {name: np.arange(8) % 3 for name in workload.CARDINALITIES}
+    labels = [np.array([1.0] * 4 + [0.0] * 4, np.float32), np.array([1.0, 0.0, 1.0, 0.0] + [0.0] * 4, np.float32)]
+    variables = [variable.ref() for variable in model.trainable_variables]
+    losses = model.fit(rows, labels, batch_size=8, epochs=30, verbose=0).history["loss"]
+    assert [variable.ref() for variable in model.trainable_variables] == variables
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", ["tandem/mmoe+fast", "keras/lstm", "tandem/mmoe+last_stage", "torch/mmoe", "mmoe"])
 def test_an_unknown_system_is_refused_with_what_there_is(small, name):
     with pytest.raises(ValueError, match=rf"there is no system '{name.replace('+', '.')}'; there are tandem/RECIPE"):
         systems.create(name, small, seed=1)
