@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from components.metrics.by_score import beside
+from components.metrics.by_score import beside as pieces_beside
 from components.metrics.groups import CLUSTERS
 from components.metrics.intervals import interval
 from components.metrics.statistics import BINS, FINE, Statistics, Table, bin_edges
@@ -21,12 +22,13 @@ MOST_ACTIVE = 10
 """log2 of the number of rows from which on users are not told apart."""
 
 
-def curves(statistics: Statistics, column: int) -> dict[str, Any] | None:
+def curves(statistics: Statistics, column: int, beside: Sequence[int] = ()) -> dict[str, Any] | None:
     """Computes the curves of one column of scores.
 
     Args:
       statistics: Of the slice of all rows, every key once.
       column: The column's number.
+      beside: Columns that are drawn in the same picture: their scores' bins are as wide.
 
     Returns:
       The fields of `components.evaluator.results.Curves` but model and output, as lists and dictionaries of numbers;
@@ -36,19 +38,24 @@ def curves(statistics: Statistics, column: int) -> dict[str, Any] | None:
     if bins is None:
         return None
     return {
-        **_distribution(bins),
+        **_distribution(bins, max(_joint(_dense(statistics, "bins", each, BINS * FINE)) for each in (column, *beside))),
         **_roc(statistics, column),
         "reliability": _reliability(bins),
         "by_activity": _by_activity(statistics, column),
     }
 
 
-def _distribution(bins: np.ndarray) -> dict[str, list]:
-    """The bins from the first to the last that has rows, joined until they are few enough."""
-    fine = bins.sum(axis=0)
-    span = np.ptp(np.flatnonzero(fine[:, 0])) + 1
-    joint = next(width for width in _JOINT_BINS if span <= width * SCORE_BINS)
-    coarse = fine.reshape(-1, joint, 3).sum(axis=1)
+def _joint(bins: np.ndarray | None) -> int:
+    """Returns how many fine bins have to be joined for them to be few enough; 1 where there are none."""
+    if bins is None:
+        return 1
+    span = np.ptp(np.flatnonzero(bins[:, :, 0].sum(axis=0))) + 1
+    return next(width for width in _JOINT_BINS if span <= width * SCORE_BINS)
+
+
+def _distribution(bins: np.ndarray, joint: int) -> dict[str, list]:
+    """The bins from the first to the last that has rows."""
+    coarse = bins.sum(axis=0).reshape(-1, joint, 3).sum(axis=1)
     filled = np.flatnonzero(coarse[:, 0])
     kept = slice(filled[0], filled[-1] + 1)
     return {
@@ -64,7 +71,7 @@ def _roc(statistics: Statistics, column: int) -> dict[str, list]:
     positives, negatives = pieces.values[:, :2].sum(axis=0)
     if not positives or not negatives:
         return {"false_positive_rate": [], "true_positive_rate": []}
-    _, above = beside(pieces)
+    _, above = pieces_beside(pieces)
     piece = np.searchsorted(pieces.keys[:, 2], points.keys[:, 2])
     higher_positives = above[piece] + pieces.values[piece, 0] - points.values[:, 0]
     up_to = np.cumsum(pieces.values[:, 1])

@@ -285,7 +285,8 @@ class TaskMetricsCombiner(beam.CombineFn):
             if self._baseline is not None and model != self._baseline:
                 details["difference"] = _plain(each.less(found[self._baseline, output][1]))
             if statistics.slices == ((),):
-                details["curves"] = curves(statistics, number)
+                others = [at for (_, of), (at, _) in found.items() if of == output]
+                details["curves"] = curves(statistics, number, beside=others)
             result[_private_key(DETAILS, model, output)] = json.dumps(details)
         return result
 

@@ -325,6 +325,9 @@ def _scores(curves: Sequence[Curves]) -> Chart:
     )
 
 
+_MANY_DECADES = 1e4
+
+
 def _score_axis(curves: Sequence[Curves]) -> dict[str, Any]:
     """Shows where scores are: all but a thousandth at each end; by their logarithm where the bins widen."""
     lows, highs = zip(*(_reach(each) for each in curves), strict=True)
@@ -332,7 +335,12 @@ def _score_axis(curves: Sequence[Curves]) -> dict[str, Any]:
     edges = curves[-1].score_edges
     widths = [upper - lower for lower, upper in pairwise(edges)]
     if low > 0 and max(widths) > 1.1 * min(widths):
-        return {"type": "log", "range": [math.log10(low), math.log10(high)], "tickformat": "~g"}
+        return {
+            "type": "log",
+            "range": [math.log10(low), math.log10(high)],
+            "tickformat": "~g",
+            "dtick": "D2" if high / low < _MANY_DECADES else 1,  # D2: at 1, 2 and 5
+        }
     return {"range": [low, high]}
 
 

@@ -10,7 +10,7 @@ import sklearn.metrics
 from components.metrics.curves import curves
 from components.metrics.rows import Layout, OutputColumns, Rows
 from components.metrics.slicing import Sliced
-from components.metrics.statistics import FINE, Statistics, bin_edges, score_bins
+from components.metrics.statistics import FINE, Statistics, Table, bin_edges, score_bins
 from components.metrics.values import Measured, measured, output_values, statistics_of
 
 _LAYOUT = Layout(("",), (OutputColumns("x", "x", None),))
@@ -119,6 +119,23 @@ def test_curves_add_up() -> None:
     assert [each["predicted"] for each in reliability] == sorted(each["predicted"] for each in reliability)
     assert 15 <= len(reliability) <= 20
     assert all(each["low"] < each["observed"] < each["high"] for each in reliability)
+
+
+def test_models_that_are_drawn_together_have_the_same_bins() -> None:
+    users, labels, scores = _random()
+    narrow, wide = _statistics(users, labels, scores / 20 + np.float32(0.4)), _statistics(users, labels, scores)
+    other = {
+        name: Table(table.keys + (np.arange(table.keys.shape[1]) == 1), table.values)
+        for name, table in wide.tables.items()
+    }
+    both = Statistics.merged([narrow, Statistics(wide.slices, other)])
+    alone, beside, wider = curves(both, 0), curves(both, 0, beside=[1]), curves(both, 1, beside=[0])
+    assert alone is not None
+    assert beside is not None
+    assert wider is not None
+    assert set(beside["score_edges"]) <= set(wider["score_edges"])
+    assert len(beside["score_edges"]) < len(alone["score_edges"])
+    assert sum(beside["positives"]) == sum(alone["positives"]) == labels.sum()
 
 
 def test_the_roc_has_few_points_of_the_exact_curve() -> None:

@@ -282,6 +282,7 @@ def test_pictures(browser, report):
         page = opened.page
         page.screenshot(path=folder / f"{name}-{what}-{scheme}.png", clip=_top(page, size), full_page=True)
         if what == "desktop" and scheme == "light":
+            page.evaluate("document.querySelector('.bar').style.position = 'static'")
             parts = {"output": "#outputs article", "slices": "#slices", "data": "#data"}
             for part, where in parts.items():
                 page.locator(where).first.screenshot(path=folder / f"{name}-{part}.png")
