@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import pathlib
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -189,7 +190,8 @@ def test_refuses_below_a_bound_and_says_why(
     assert done.blessing.get_int_custom_property("blessed") == 0
     texts = [reason.text for reason in done.verdict.reasons]
     assert [text.split(" is ")[0] for text in texts] == ["auc of click", "log_loss of click"]
-    assert texts[0] == f"auc of click is {done.metrics['candidate', (), 'click', 'auc']:.4f}, below its bound 0.5"
+    auc = done.metrics["candidate", (), "click", "auc"]
+    assert re.fullmatch(rf"auc of click is {auc:.4f} \(95% interval 0\.\d+ to 0\.\d+\), below its bound 0\.5", texts[0])
     assert done.blessing.get_string_custom_property("reasons") == "\n".join(texts)
     warnings = [record.message for record in caplog.records if record.name == "tandem.evaluate" and record.levelno > 20]
     assert warnings == [f"not blessed: {text}" for text in texts]

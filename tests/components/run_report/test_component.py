@@ -56,6 +56,8 @@ def inputs(full, tmp_path):
                 "positives": {"train": {"click": 1}, "eval": {}},
                 "unmatched": {},
                 "unreadable": {},
+                "not_final": {"eval": {"buy": 3, "click": 0}},
+                "observed_until_us": None,
                 "first_us": None,
                 "last_us": None,
             }
@@ -103,7 +105,7 @@ def test_what_is_gathered(inputs):
     facts = gather(inputs, SETTINGS)
     assert facts.curves is None
     assert facts.shifts is None
-    assert facts.not_final == {}
+    assert facts.not_final == {"buy": 3}
     assert facts.history == ()
     assert [(source.name, source.rows) for source in facts.sources] == [("impressions", 6), ("items", 3)]
     assert [(split.name, split.examples, split.first) for split in facts.splits] == [
