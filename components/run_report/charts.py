@@ -217,7 +217,7 @@ def unknown(found: Sequence[UnknownValues]) -> Chart | None:
     ]
     layout = {
         "barmode": "group",
-        "xaxis": {"title": {"text": "share of values"}, "tickformat": ".0%", "rangemode": "tozero"},
+        "xaxis": {"title": {"text": "share of values"}, "tickformat": "~%", "rangemode": "tozero", "nticks": 6},
         "yaxis": {"autorange": "reversed", "dtick": 1},
     }
     return Chart(
