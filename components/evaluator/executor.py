@@ -18,7 +18,7 @@ from tfx.utils import io_utils, proto_utils
 
 from components.evaluator import results, verdict
 from components.evaluator.bounds import bounds
-from components.evaluator.results import ActivityBin, Curves, MetricValue, ReliabilityBin, Verdict
+from components.evaluator.results import Curves, MetricValue, Verdict
 from components.metrics.slice_key import SliceKey
 from components.metrics.task_metrics import DETAILS, ReadDetails, read_details
 
@@ -110,17 +110,12 @@ def curves(sliced: Iterable[metrics_for_slice_pb2.MetricsForSlice], baselines: s
       baselines: Names of the baseline among the models.
     """
     for of_slice in sliced:
+        if of_slice.slice_key.single_slice_keys:
+            continue  # only all rows have curves
         for name, output, details in _details(of_slice):
             if details.curves is not None:
-                plain = {field: tuple(numbers) for field, numbers in details.curves.items()}
-                yield Curves(
-                    model="baseline" if name in baselines else "candidate",
-                    output=output,
-                    **plain
-                    | {
-                        "reliability": tuple(ReliabilityBin(**each) for each in plain["reliability"]),
-                        "by_activity": tuple(ActivityBin(**each) for each in plain["by_activity"]),
-                    },
+                yield results.curves_of(
+                    model="baseline" if name in baselines else "candidate", output=output, **details.curves
                 )
 
 

@@ -194,15 +194,15 @@ def write_curves(uri: str, curves: Iterable[Curves]) -> None:
 
 def read_curves(uri: str) -> list[Curves]:
     """Reads `curves.json` of an evaluation artifact's folder."""
-    read = []
-    for each in _read(uri, CURVES_FILE):
-        plain: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in each.items()
-        }
-        plain["reliability"] = tuple(ReliabilityBin(**_with_nan(bin_)) for bin_ in each["reliability"])
-        plain["by_activity"] = tuple(ActivityBin(**_with_nan(bin_, but="most")) for bin_ in each["by_activity"])
-        read.append(Curves(**plain))
-    return read
+    return [curves_of(**each) for each in _read(uri, CURVES_FILE)]
+
+
+def curves_of(**plain: Any) -> Curves:
+    """Makes curves of their fields as plain data: lists for tuples, mappings for bins, None for a missing number."""
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    fields["reliability"] = tuple(ReliabilityBin(**_with_nan(bin_)) for bin_ in plain["reliability"])
+    fields["by_activity"] = tuple(ActivityBin(**_with_nan(bin_, but="most")) for bin_ in plain["by_activity"])
+    return Curves(**fields)
 
 
 def write_verdict(uri: str, verdict: Verdict) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from components.metrics.by_score import beside as pieces_beside
 from components.metrics.groups import CLUSTERS
 from components.metrics.intervals import interval
-from components.metrics.statistics import BINS, FINE, Statistics, Table, bin_edges
+from components.metrics.statistics import BINS, FINE, Statistics, bin_edges
 
 ROC_POINTS = 200
 RELIABILITY_BINS = 20
@@ -67,7 +67,7 @@ def _distribution(bins: np.ndarray, joint: int) -> dict[str, list]:
 
 def _roc(statistics: Statistics, column: int) -> dict[str, list]:
     """Points of the exact curve, about evenly along it; none where there is one class only."""
-    pieces, points = (_of_column(statistics.tables[name], column) for name in ("pieces", "roc"))
+    pieces, points = (statistics.tables[name].of_column(column) for name in ("pieces", "roc"))
     positives, negatives = pieces.values[:, :2].sum(axis=0)
     if not positives or not negatives:
         return {"false_positive_rate": [], "true_positive_rate": []}
@@ -101,7 +101,7 @@ def _reliability(bins: np.ndarray) -> list[dict[str, float]]:
 def _by_activity(statistics: Statistics, column: int) -> list[dict[str, float | int | None]]:
     if "activity" not in statistics.tables:
         return []
-    table = _of_column(statistics.tables["activity"], column)
+    table = statistics.tables["activity"].of_column(column)
     sizes = np.minimum(table.keys[:, 2], MOST_ACTIVE)
     found: list[dict[str, float | int | None]] = []
     for size in np.unique(sizes):
@@ -136,14 +136,9 @@ def _dense(statistics: Statistics, name: str, column: int, size: int) -> np.ndar
     """Returns [CLUSTERS, size, V]."""
     if name not in statistics.tables:
         return None
-    table = _of_column(statistics.tables[name], column)
+    table = statistics.tables[name].of_column(column)
     if not len(table.keys):
         return None
     dense = np.zeros((CLUSTERS, size, table.values.shape[1]))
     dense[table.keys[:, 2], table.keys[:, 3]] = table.values
     return dense
-
-
-def _of_column(table: Table, column: int) -> Table:
-    chosen = table.keys[:, 1] == column
-    return Table(table.keys[chosen], table.values[chosen])

@@ -95,6 +95,11 @@ class Table:
     keys: np.ndarray
     values: np.ndarray
 
+    def of_column(self, column: int) -> Table:
+        """Returns the rows of a column of scores."""
+        chosen = self.keys[:, 1] == column
+        return Table(self.keys[chosen], self.values[chosen])
+
     def summed(self) -> Table:
         """Returns every key once, ascending."""
         if not len(self.keys):

@@ -186,8 +186,7 @@ def _auc(statistics: Statistics, column: int, present: np.ndarray) -> np.ndarray
     result = np.full(1 + len(present), np.nan)
     if "pieces" not in statistics.tables:
         return result
-    table = statistics.tables["pieces"]
-    table = type(table)(*(each[table.keys[:, 1] == column] for each in (table.keys, table.values)))
+    table = statistics.tables["pieces"].of_column(column)
     if not len(table.keys):
         return result
     pairs = joined(table)
@@ -223,8 +222,7 @@ def _gaps(statistics: Statistics, column: int, present: np.ndarray) -> np.ndarra
 
 def _of_column(statistics: Statistics, name: str, column: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Returns a table's keys after slice and column, and its values; None where it has none."""
-    table = statistics.tables.get(name)
-    if table is None:
+    if name not in statistics.tables:
         return None
-    chosen = table.keys[:, 1] == column
-    return (table.keys[chosen, 2:], table.values[chosen]) if chosen.any() else None
+    table = statistics.tables[name].of_column(column)
+    return (table.keys[:, 2:], table.values) if len(table.keys) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import importlib.metadata
 import json
@@ -22,6 +21,7 @@ from tfx.utils import io_utils, path_utils
 from components.blessed_model.executor import HAS_MODEL_PROPERTY, REASON_PROPERTY
 from components.blessed_model.executor import VERSION_PROPERTY as BASELINE_VERSION_PROPERTY
 from components.evaluator.results import CURVES_FILE, read_curves, read_metrics, read_verdict
+from components.example_validator.distances import DISTANCES_FILE, read_distances
 from components.log_example_gen.counts import Counts
 from components.log_example_gen.executor import COUNTS_FILE
 from components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSION_TIME, IMPRESSIONS, TABLE
@@ -50,7 +50,6 @@ REPORT = "report"
 REPORT_FILE = "report.html"
 
 HISTORY_FILE = "history.json"  # of `models.trainer`
-SHIFTS_FILE = "drift.json"  # of the anomalies
 
 _PACKAGES = (
     "tandem",
@@ -202,11 +201,9 @@ def _statistics(artifact: types.Artifact) -> list[FeatureStatistics]:
 
 
 def _shifts(anomalies: types.Artifact) -> tuple[Shift, ...] | None:
-    found = _read_json(anomalies.uri, SHIFTS_FILE)
-    if found is None:
+    if not fileio.exists(os.path.join(anomalies.uri, DISTANCES_FILE)):
         return None
-    names = {field.name for field in dataclasses.fields(Shift)}
-    return tuple(Shift(**{name: value for name, value in each.items() if name in names}) for each in found)
+    return tuple(Shift(**vars(each)) for each in read_distances(anomalies.uri))
 
 
 # --- The vocabularies ---
