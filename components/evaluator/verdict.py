@@ -208,7 +208,9 @@ def _measured(bound: Bound, value: MetricValue, blessed: MetricValue, difference
     worse = _worse_by(bound, value.value - blessed.value)
     ends = [_worse_by(bound, difference.low), _worse_by(bound, difference.high)]
     if any(math.isnan(end) for end in ends):
-        return _Measured(worse, math.nan, math.nan, limit)
+        # Equal to the last digit: the same model, trained again. Nothing is uncertain between it and itself.
+        unknown = 0.0 if value.value == blessed.value else math.nan
+        return _Measured(worse, unknown, unknown, limit)
     return _Measured(worse, min(ends), max(ends), limit)
 
 

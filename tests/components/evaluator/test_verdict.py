@@ -280,6 +280,13 @@ def test_without_an_interval_nothing_is_sure() -> None:
     assert _one(measured, sliced).blessed
 
 
+@pytest.mark.parametrize("refuse_if", ["missed", "maybe_missed", "surely_missed"])
+def test_a_model_that_is_trained_again_keeps_up_with_itself(refuse_if: RefuseIf) -> None:
+    # The difference is 0 whichever users are left out, and has no interval.
+    values = {("candidate", (), "auc"): 0.7, ("baseline", (), "auc"): 0.7}
+    assert _judge(values, Bound("auc", "click", change=-0.005, refuse_if=refuse_if)).blessed
+
+
 @pytest.mark.parametrize(
     ("candidate", "baseline", "blessed"),
     [
