@@ -25,7 +25,7 @@ IMPRESSIONS ?= 200000
 PYTEST_ARGS ?=
 
 # Modules with examples in their docstrings.
-DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' components models pipeline)
+DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' components models pipeline | sed 's|^|tandem/|')
 
 .PHONY: help run test check format benchmark lock environment clean
 

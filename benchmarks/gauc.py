@@ -125,13 +125,13 @@ def with_beam(case: Case) -> dict[str, float]:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from components.metrics import beam_steps
-    from components.metrics.groups import clusters
-    from components.metrics.rows import Layout, OutputColumns, Rows
-    from components.metrics.sharding import Sharding
-    from components.metrics.slicing import Sliced
-    from components.metrics.statistics import Statistics
-    from components.metrics.values import measured
+    from tandem.components.metrics import beam_steps
+    from tandem.components.metrics.groups import clusters
+    from tandem.components.metrics.rows import Layout, OutputColumns, Rows
+    from tandem.components.metrics.sharding import Sharding
+    from tandem.components.metrics.slicing import Sliced
+    from tandem.components.metrics.statistics import Statistics
+    from tandem.components.metrics.values import measured
 
     def rows(number: int) -> Rows:
         users, labels, scores = batch(case, number)

@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.table import Table
 from scipy.special import expit, ndtr, xlogy
 
-from components.metrics.groups import clusters
-from components.metrics.rows import Layout, OutputColumns, Rows
-from components.metrics.slicing import Sliced
-from components.metrics.values import measured, statistics_of
+from tandem.components.metrics.groups import clusters
+from tandem.components.metrics.rows import Layout, OutputColumns, Rows
+from tandem.components.metrics.slicing import Sliced
+from tandem.components.metrics.values import measured, statistics_of
 
 METRICS = (
     "auc",

@@ -38,11 +38,11 @@ def train(folder: Path, times: int, table_rows: int) -> dict[str, float]:
     import tensorflow as tf
     import tf_keras as keras
 
-    from models import training
-    from models.dataset import read_examples, shuffled_passes
-    from models.registry import build
-    from models.settings import EarlyStopping, ModelSettings, TrainingSettings
-    from models.tasks import Task, TaskGraph
+    from tandem.models import training
+    from tandem.models.dataset import read_examples, shuffled_passes
+    from tandem.models.registry import build
+    from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
+    from tandem.models.tasks import Task, TaskGraph
 
     imported = peak_mb()
     keras.utils.set_random_seed(1)

@@ -10,8 +10,8 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel
 
-from models.objectives.objective import Loss
-from models.tasks import TaskGraph
+from tandem.models.objectives.objective import Loss
+from tandem.models.tasks import TaskGraph
 
 
 class Balancer(keras.layers.Layer, abc.ABC):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from models.features import IDS, LABELS, NUMBERS, FeatureLayout
+from tandem.models.features import IDS, LABELS, NUMBERS, FeatureLayout
 
 # Rows that are read and parsed together, and how many bytes of a file are read at a time.
 BLOCK_ROWS = 1024

@@ -19,7 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.learner import Batch
+from tandem.models.learner import Batch
 
 
 class Replicas:

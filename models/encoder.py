@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
-from models.features import IDS, NUMBERS, PADDING, FeatureLayout
+from tandem.models.features import IDS, NUMBERS, PADDING, FeatureLayout
 
 
 class Rows(NamedTuple):

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from models.balancing import Balancer
-from models.network import Network
-from models.objectives.objective import Loss, Objective
-from models.steps.step import Step
-from models.tasks import TaskGraph
+from tandem.models.balancing import Balancer
+from tandem.models.network import Network
+from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.steps.step import Step
+from tandem.models.tasks import TaskGraph
 
 Batch = tuple[Mapping[str, tf.Tensor], tf.Tensor]
 

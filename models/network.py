@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 import tf_keras as keras
 
-from models.backbones.backbone import Backbone, States
-from models.encoder import Encoder
-from models.layers.mlp import MLP
-from models.settings import ModelSettings
-from models.tasks import TaskGraph
+from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.encoder import Encoder
+from tandem.models.layers.mlp import MLP
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import TaskGraph
 
 # The largest float32 steps below 1 are near 6e-8; this leaves a probability below 1 after rounding.
 MOST_GIVEN_PARENT = 1 - 1e-6
@@ -97,7 +97,7 @@ class Network(keras.Model):
         """Runs the network and keeps what is inside.
 
         Args:
-          features: `ids` int [B, W] and `numbers` float [B, n], as `models.preprocessing` gives them.
+          features: `ids` int [B, W] and `numbers` float [B, n], as `tandem.models.preprocessing` gives them.
           training: Whether dropout is on.
           vectors: The embeddings of the ids where they have been looked up (see `Encoder.call`).
         """

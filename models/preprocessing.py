@@ -15,8 +15,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from pydantic import TypeAdapter
 
-from models.features import IDS, LABELS, NUMBERS, PADDING, Feature, FeatureLayout, NumericFeature
-from models.vocabulary import vocabulary_file
+from tandem.models.features import IDS, LABELS, NUMBERS, PADDING, Feature, FeatureLayout, NumericFeature
+from tandem.models.vocabulary import vocabulary_file
 
 Column: TypeAlias = "tf.Tensor | tf.SparseTensor"
 

@@ -8,37 +8,37 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from models.backbones.aitm import AITM
-from models.backbones.autoheri import AutoHERI
-from models.backbones.backbone import Backbone
-from models.backbones.cross_stitch import CrossStitch
-from models.backbones.man import MAN
-from models.backbones.mmoe import MMoE
-from models.backbones.omoe import OMoE
-from models.backbones.ple import PLE
-from models.backbones.shared_bottom import SharedBottom
-from models.backbones.single_dnn import SingleDNN
-from models.backbones.taml import TAML
-from models.balancing import Balancer, FixedWeights, UncertaintyWeights
-from models.encoder import Encoder
-from models.features import FeatureLayout
-from models.learner import Learner
-from models.network import Network
-from models.objectives.calibrator import Calibrator
-from models.objectives.entire_space import EntireSpaceLoss
-from models.objectives.joint_loss import JointLoss
-from models.objectives.objective import Objective
-from models.objectives.pico import Pico
-from models.objectives.self_distillation import SelfDistillation
-from models.objectives.task_loss import TaskLoss
-from models.objectives.tower_pico import TowerPico
-from models.settings import ModelSettings
-from models.steps.bilevel import BilevelStep
-from models.steps.fine_tune import FineTuneStep
-from models.steps.meta import MetaStep
-from models.steps.plain import PlainStep
-from models.steps.step import Step
-from models.tasks import TaskGraph
+from tandem.models.backbones.aitm import AITM
+from tandem.models.backbones.autoheri import AutoHERI
+from tandem.models.backbones.backbone import Backbone
+from tandem.models.backbones.cross_stitch import CrossStitch
+from tandem.models.backbones.man import MAN
+from tandem.models.backbones.mmoe import MMoE
+from tandem.models.backbones.omoe import OMoE
+from tandem.models.backbones.ple import PLE
+from tandem.models.backbones.shared_bottom import SharedBottom
+from tandem.models.backbones.single_dnn import SingleDNN
+from tandem.models.backbones.taml import TAML
+from tandem.models.balancing import Balancer, FixedWeights, UncertaintyWeights
+from tandem.models.encoder import Encoder
+from tandem.models.features import FeatureLayout
+from tandem.models.learner import Learner
+from tandem.models.network import Network
+from tandem.models.objectives.calibrator import Calibrator
+from tandem.models.objectives.entire_space import EntireSpaceLoss
+from tandem.models.objectives.joint_loss import JointLoss
+from tandem.models.objectives.objective import Objective
+from tandem.models.objectives.pico import Pico
+from tandem.models.objectives.self_distillation import SelfDistillation
+from tandem.models.objectives.task_loss import TaskLoss
+from tandem.models.objectives.tower_pico import TowerPico
+from tandem.models.settings import ModelSettings
+from tandem.models.steps.bilevel import BilevelStep
+from tandem.models.steps.fine_tune import FineTuneStep
+from tandem.models.steps.meta import MetaStep
+from tandem.models.steps.plain import PlainStep
+from tandem.models.steps.step import Step
+from tandem.models.tasks import TaskGraph
 
 
 @dataclass(frozen=True)

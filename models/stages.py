@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.steps.step import Step
+from tandem.models.steps.step import Step
 
 
 @dataclass(frozen=True)

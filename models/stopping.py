@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from models.settings import EarlyStopping
-from models.tasks import TaskGraph
+from tandem.models.settings import EarlyStopping
+from tandem.models.tasks import TaskGraph
 
 # The best weights, and those that were the best before: training may be resumed from before the change.
 _KEPT = 2
@@ -23,7 +23,7 @@ class Stopping:
       settings: Which loss counts, and the patience.
       graph: The tasks.
       weights: Of the network; at every epoch the same variables.
-      folder: Where the best weights go; it lives as long as what is known of the epochs (`models.checkpoints`).
+      folder: Where the best weights go; it lives as long as what is known of the epochs (`tandem.models.checkpoints`).
       writes: Whether this process writes; of several that train together, one does.
     """
 

@@ -14,18 +14,18 @@ import tensorflow_transform as tft
 import tf_keras as keras
 from pydantic import BaseModel
 
-from models import workers
-from models.checkpoints import Checkpoints, Position, digest, files_below
-from models.dataset import matching_files, read_examples, shuffled_passes
-from models.distribution import Replicas
-from models.export import export
-from models.features import Feature, FeatureLayout
-from models.learner import Learner
-from models.registry import build
-from models.settings import ModelSettings, TrainingSettings
-from models.tasks import Task, TaskGraph
-from models.training import BATCHES_FOR_BASE_RATES, initialize, train
-from models.vocabulary import read_vocabulary
+from tandem.models import workers
+from tandem.models.checkpoints import Checkpoints, Position, digest, files_below
+from tandem.models.dataset import matching_files, read_examples, shuffled_passes
+from tandem.models.distribution import Replicas
+from tandem.models.export import export
+from tandem.models.features import Feature, FeatureLayout
+from tandem.models.learner import Learner
+from tandem.models.registry import build
+from tandem.models.settings import ModelSettings, TrainingSettings
+from tandem.models.tasks import Task, TaskGraph
+from tandem.models.training import BATCHES_FOR_BASE_RATES, initialize, train
+from tandem.models.vocabulary import read_vocabulary
 
 logger = logging.getLogger("tandem.train")
 

@@ -11,19 +11,19 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from models import stages
-from models.checkpoints import Checkpoints, Position
-from models.distribution import Replicas
-from models.layers.dropout import generators
-from models.learner import Batch, Learner
-from models.optimizers import LazyAdam
-from models.precision import products_in
-from models.settings import TrainingSettings
-from models.stopping import Stopping
-from models.tasks import TaskGraph
-from models.training_report import Report
-from models.update import RunSteps, compiled_steps
-from models.validation import base_rates, validate
+from tandem.models import stages
+from tandem.models.checkpoints import Checkpoints, Position
+from tandem.models.distribution import Replicas
+from tandem.models.layers.dropout import generators
+from tandem.models.learner import Batch, Learner
+from tandem.models.optimizers import LazyAdam
+from tandem.models.precision import products_in
+from tandem.models.settings import TrainingSettings
+from tandem.models.stopping import Stopping
+from tandem.models.tasks import TaskGraph
+from tandem.models.training_report import Report
+from tandem.models.update import RunSteps, compiled_steps
+from tandem.models.validation import base_rates, validate
 
 Passes = Callable[[int, int], tf.data.Dataset]
 

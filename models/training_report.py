@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from models.checkpoints import Position
-from models.stages import Plan
+from tandem.models.checkpoints import Position
+from tandem.models.stages import Plan
 
 logger = logging.getLogger("tandem.train")
 

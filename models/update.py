@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 import tensorflow as tf
 import tf_keras as keras
 
-from models.distribution import Replicas
-from models.features import IDS
-from models.learner import Batch, Learner
-from models.optimizers import DistinctRows
-from models.steps.step import Gradients, Step
+from tandem.models.distribution import Replicas
+from tandem.models.features import IDS
+from tandem.models.learner import Batch, Learner
+from tandem.models.optimizers import DistinctRows
+from tandem.models.steps.step import Gradients, Step
 
 RunSteps = Callable[[Iterator[Batch], tf.Tensor], tf.Tensor]
 

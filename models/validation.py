@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
-from models.tasks import TaskGraph
+from tandem.models.tasks import TaskGraph
 
 Predict = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 

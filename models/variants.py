@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.registry import RECIPES
-from models.settings import ModelSettings
+from tandem.models.registry import RECIPES
+from tandem.models.settings import ModelSettings
 
 
 @dataclass(frozen=True)

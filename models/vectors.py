@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 from pydantic import TypeAdapter
 
-from models.export import DESCRIPTION_FILE
-from models.features import Feature, FeatureLayout, NumericFeature
-from models.vocabulary import FILE_NAME
+from tandem.models.export import DESCRIPTION_FILE
+from tandem.models.features import Feature, FeatureLayout, NumericFeature
+from tandem.models.vocabulary import FILE_NAME
 
 _TABLE = "embeddings"
 

@@ -1,8 +1,9 @@
 """One vocabulary file for all features, counted in one pass over the training split.
 
 A line of the file is `vocabulary=value`. The lines of one vocabulary stand together, the most frequent value first, so
-a token's line number is its row in the embedding table but for a constant (see `models.features.FeatureLayout`). One
-analyzer over all features costs a fraction of one `tft.vocabulary` per feature: graph building dominates tf.Transform.
+a token's line number is its row in the embedding table but for a constant (see
+`tandem.models.features.FeatureLayout`). One analyzer over all features costs a fraction of one `tft.vocabulary` per
+feature: graph building dominates tf.Transform.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
-from models.features import Vocabulary
+from tandem.models.features import Vocabulary
 
 FILE_NAME = "vocabulary"
 SEPARATOR = b"="

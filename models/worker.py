@@ -1,4 +1,4 @@
-"""One of the processes that train together: `python -m models.worker FILE` (see `models.workers`)."""
+"""One of the processes that train together: `python -m tandem.models.worker FILE` (see `tandem.models.workers`)."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from models.workers import MARK
+from tandem.models.workers import MARK
 
 
 def main(arguments: Sequence[str]) -> int:
     """Trains as the worker that the environment variable TF_CONFIG says.
 
     Args:
-      arguments: The path of the file that `models.workers.run` wrote.
+      arguments: The path of the file that `tandem.models.workers.run` wrote.
 
     Returns:
       0; 2: not called with one argument.
     """
     if len(arguments) != 1:
-        print("usage: python -m models.worker FILE", file=sys.stderr)
+        print("usage: python -m tandem.models.worker FILE", file=sys.stderr)
         return 2
     # TensorFlow connects the workers before anything else that it does.
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    from models.distribution import Replicas
-    from models.trainer import TrainerConfig, train_and_export
+    from tandem.models.distribution import Replicas
+    from tandem.models.trainer import TrainerConfig, train_and_export
 
     speaker = logging.getLogger("tandem.train")
     handler = logging.StreamHandler(sys.stdout)

@@ -21,18 +21,20 @@ from typing import Any
 
 import tensorflow as tf
 
+import tandem
+
 logger = logging.getLogger("tandem.train")
 
 ARGUMENTS_FILE = "worker.json"
 _ARGUMENTS = ("transform_graph_path", "train_files", "eval_files", "model_run_dir", "serving_model_dir")
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(tandem.__file__).resolve().parents[1]
 
 
 def run(fn_args: Any, config: Mapping[str, Any], workers: int) -> None:
     """Trains in processes of their own: the one that TF_CONFIG names, or without it `workers` of them on this machine.
 
     The arguments are written to `worker.json` in the folder of the training's log, which all machines must see. On
-    another machine of the cluster, with a TF_CONFIG of its own, `python -m models.worker FILE` is a worker.
+    another machine of the cluster, with a TF_CONFIG of its own, `python -m tandem.models.worker FILE` is a worker.
 
     Args:
       fn_args: TFX's FnArgs.
@@ -78,7 +80,7 @@ class _Worker:
         self._index = json.loads(tf_config)["task"]["index"]
         environment = {**os.environ, "TF_CONFIG": tf_config, "TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": os.fspath(_ROOT)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "models.worker", file],
+            [sys.executable, "-m", "tandem.models.worker", file],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

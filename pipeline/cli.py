@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline import environment
+from tandem.pipeline import environment
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 REPORT_PORT = 8645
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     environment.prepare()
     options = _parser().parse_args(arguments)
-    from pipeline.config_errors import ConfigError
-    from pipeline.failures import Interrupted, RunError
+    from tandem.pipeline.config_errors import ConfigError
+    from tandem.pipeline.failures import Interrupted, RunError
 
     try:
         return options.command(options)
@@ -47,20 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from pipeline import config, local_runner, summary
+    from tandem.pipeline import config, local_runner, summary
 
     summary.show(local_runner.run(config.load(options.config, options.data, options.set, options.output)))
     return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from pipeline import doctor
+    from tandem.pipeline import doctor
 
     return 0 if doctor.examine(options.config, options.data) else EXIT_FAILED
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from pipeline import progress, sample_logs, summary
+    from tandem.pipeline import progress, sample_logs, summary
 
     with progress.counting("impressions") as report:
         truth = sample_logs.write_sample_logs(options.folder, options.impressions, options.seed, report)
@@ -69,17 +69,17 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from models import registry, variants
-    from pipeline import summary
-    from pipeline.bench import plan
+    from tandem.models import registry, variants
+    from tandem.pipeline import summary
+    from tandem.pipeline.bench import plan
 
     summary.show_systems(registry.RECIPES, variants.VARIANTS, plan.COMPARISONS)
     return 0
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from pipeline import config
-    from pipeline.bench import benchmark, terminal
+    from tandem.pipeline import config
+    from tandem.pipeline.bench import benchmark, terminal
 
     loaded = config.load(options.config, options.data, options.set, options.output)
     outcome = benchmark.run(loaded, options.systems, options.seeds)
@@ -88,11 +88,11 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from pipeline import report_server
+    from tandem.pipeline import report_server
 
     output = None if options.output is None else Path(options.output)
     if options.config is not None:
-        from pipeline import config
+        from tandem.pipeline import config
 
         # The report is there already: it does not matter where the logs are.
         output = config.load(options.config, data=".", output=options.output).output_dir
@@ -105,14 +105,14 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _vectors(options: argparse.Namespace) -> int:
-    from pipeline import vector_file
+    from tandem.pipeline import vector_file
 
     print(vector_file.write(options.model, options.feature, options.file))
     return 0
 
 
 def _compile(options: argparse.Namespace) -> int:
-    from pipeline import config, kubeflow_runner
+    from tandem.pipeline import config, kubeflow_runner
 
     loaded = config.load(options.config, options.data, options.set)
     print(kubeflow_runner.compile_package(loaded, options.package, options.image))

@@ -12,15 +12,17 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("components", "models", "pipeline")
+import tandem
+
+ROOT = Path(tandem.__file__).resolve().parents[1]
+PACKAGES = ("tandem",)
 
 
 def code_version(*modules: str, root: Path = ROOT, packages: tuple[str, ...] = PACKAGES) -> str:
     """Returns a hash over the sources of some modules and of what they import of this project.
 
     Args:
-      *modules: Dotted names, `models.trainer`.
+      *modules: Dotted names, `tandem.models.trainer`.
       root: The folder in which the packages lie.
       packages: The packages whose imports are followed.
 

@@ -19,13 +19,13 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 
-from components.evaluator.settings import Activity, Buckets, EvaluationSettings, column_of
-from components.log_example_gen.settings import ExampleColumn, Label, LogSettings
-from models.features import BagFeature, Feature, FeatureLayout, NumericFeature
-from models.settings import ModelSettings, TrainingSettings
-from models.tasks import Task, TaskGraph
-from pipeline import config_errors, yaml_file
-from pipeline.config_errors import ConfigError
+from tandem.components.evaluator.settings import Activity, Buckets, EvaluationSettings, column_of
+from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.models.features import BagFeature, Feature, FeatureLayout, NumericFeature
+from tandem.models.settings import ModelSettings, TrainingSettings
+from tandem.models.tasks import Task, TaskGraph
+from tandem.pipeline import config_errors, yaml_file
+from tandem.pipeline.config_errors import ConfigError
 
 __all__ = ["Config", "ConfigError", "load"]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from pipeline.yaml_file import Path
+from tandem.pipeline.yaml_file import Path
 
 _NAMES = {
     int: ("a whole number", "whole numbers"),

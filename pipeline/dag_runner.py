@@ -20,8 +20,8 @@ from tfx.orchestration.portable.python_executor_operator import PythonExecutorOp
 from tfx.proto.orchestration import executable_spec_pb2
 from tfx.types import Artifact
 
-from pipeline.failures import ComponentFailed, Interrupted
-from pipeline.progress import End, Progress
+from tandem.pipeline.failures import ComponentFailed, Interrupted
+from tandem.pipeline.progress import End, Progress
 
 _LOG = logging.getLogger("tandem.pipeline")
 

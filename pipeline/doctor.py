@@ -20,10 +20,10 @@ from typing import Literal
 from rich.console import Console
 from rich.markup import escape
 
-from components.log_example_gen.plan import make_plan
-from components.log_example_gen.sources import LogsError
-from pipeline.code_version import ROOT
-from pipeline.config import Config, ConfigError, load
+from tandem.components.log_example_gen.plan import make_plan
+from tandem.components.log_example_gen.sources import LogsError
+from tandem.pipeline.code_version import ROOT
+from tandem.pipeline.config import Config, ConfigError, load
 
 GIB, MIB = 2**30, 2**20
 MIN_MEMORY_GIB = 4.0
@@ -170,7 +170,7 @@ def mismatches(lock: str) -> Iterator[str]:
 
 def recipe(config: Config) -> Iterator[Finding]:
     """Whether the model can be built as configured."""
-    from models import registry  # imports TensorFlow
+    from tandem.models import registry  # imports TensorFlow
 
     try:
         registry.check(config.model, config.task_graph)

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.bounds import bound_key
-from components.evaluator.settings import EvaluationSettings, Threshold
-from components.log_example_gen.settings import final_column
-from components.metrics import task_metrics
-from components.metrics.catalog import METRICS
-from models.tasks import Output, TaskGraph
+from tandem.components.evaluator.bounds import bound_key
+from tandem.components.evaluator.settings import EvaluationSettings, Threshold
+from tandem.components.log_example_gen.settings import final_column
+from tandem.components.metrics import task_metrics
+from tandem.components.metrics.catalog import METRICS
+from tandem.models.tasks import Output, TaskGraph
 
 CANDIDATE = "candidate"
 BASELINE = "baseline"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
-from pipeline.config import Config
-from pipeline.pipeline import create_pipeline
+from tandem.pipeline.config import Config
+from tandem.pipeline.pipeline import create_pipeline
 
 DEFAULT_IMAGE = "tandem:latest"
 

@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pipeline import environment, progress, run_log
-from pipeline.config import Config
-from pipeline.failures import ComponentFailed, Interrupted, RunError, paragraph
-from pipeline.run_result import ComponentRun, RunResult
+from tandem.pipeline import environment, progress, run_log
+from tandem.pipeline.config import Config
+from tandem.pipeline.failures import ComponentFailed, Interrupted, RunError, paragraph
+from tandem.pipeline.run_result import ComponentRun, RunResult
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
-    from pipeline.dag_runner import Artifacts
+    from tandem.pipeline.dag_runner import Artifacts
 
 _LOG = logging.getLogger("tandem.pipeline")
 
@@ -87,8 +87,8 @@ def working(config: Config, what: str, console: Console | None = None) -> Iterat
 def _run(config: Config, console: Console, log_file: Path) -> RunResult:
     started = time.monotonic()
     with progress.working(console, "loading TensorFlow and TFX"):
-        from pipeline import results
-        from pipeline.pipeline import create_pipeline
+        from tandem.pipeline import results
+        from tandem.pipeline.pipeline import create_pipeline
     outputs, components = run_components(config, console, create_pipeline)
     return results.collect(config, outputs, components, time.monotonic() - started, log_file)
 
@@ -101,7 +101,7 @@ def run_components(
     Args:
       config: What to run.
       console: Where progress is shown.
-      create: Makes the pipeline: a function of `pipeline.pipeline`.
+      create: Makes the pipeline: a function of `tandem.pipeline.pipeline`.
 
     Returns:
       By component, its output artifacts by key; how long each took.
@@ -113,7 +113,7 @@ def run_components(
     """
     from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
-    from pipeline import dag_runner
+    from tandem.pipeline import dag_runner
 
     store = sqlite_metadata_connection_config(str(config.output_dir / "metadata.sqlite"))
     try:

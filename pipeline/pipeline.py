@@ -18,18 +18,18 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
-from components.blessed_model.component import BlessedModel
-from components.curated_schema.component import CuratedSchema
-from components.evaluator.component import EXTRACTORS_MODULE, ModelEvaluator
-from components.example_validator.component import ExampleValidator
-from components.log_example_gen.component import LogExampleGen
-from components.pusher.component import AtomicPusher
-from components.run_report.component import RunReport
-from models import registry
-from pipeline.code_version import code_version
-from pipeline.config import Config
-from pipeline.evaluation import eval_config, final_columns
-from pipeline.report_settings import report_settings, report_version
+from tandem.components.blessed_model.component import BlessedModel
+from tandem.components.curated_schema.component import CuratedSchema
+from tandem.components.evaluator.component import EXTRACTORS_MODULE, ModelEvaluator
+from tandem.components.example_validator.component import ExampleValidator
+from tandem.components.log_example_gen.component import LogExampleGen
+from tandem.components.pusher.component import AtomicPusher
+from tandem.components.run_report.component import RunReport
+from tandem.models import registry
+from tandem.pipeline.code_version import code_version
+from tandem.pipeline.config import Config
+from tandem.pipeline.evaluation import eval_config, final_columns
+from tandem.pipeline.report_settings import report_settings, report_version
 
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
 
@@ -84,7 +84,7 @@ def _data_part(config: Config) -> _DataPart:
         columns=config.columns(),
         labels=config.labels(),
         data_dir=config.data_folder,
-        code_version=code_version("components.log_example_gen.executor"),
+        code_version=code_version("tandem.components.log_example_gen.executor"),
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"], stats_options=_stats_options(config))
     schema = _schema(config, statistics.outputs["statistics"])
@@ -99,7 +99,7 @@ def _data_part(config: Config) -> _DataPart:
     transform = Transform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
-        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        preprocessing_fn="tandem.models.preprocessing.preprocessing_fn",
         custom_config=transform_settings(config),
         disable_statistics=True,
     )
@@ -110,7 +110,7 @@ def _data_part(config: Config) -> _DataPart:
 
 def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> list[BaseNode]:
     trainer = Trainer(
-        run_fn="models.trainer.run_fn",
+        run_fn="tandem.models.trainer.run_fn",
         examples=data.transform.outputs["transformed_examples"],
         transform_graph=data.transform.outputs["transform_graph"],
         schema=data.schema.outputs["schema"],
@@ -124,7 +124,7 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["blessed_model"],
         eval_config=eval_config(config.evaluation, config.task_graph, _final(config)),
-        code_version=code_version("components.evaluator.component", EXTRACTORS_MODULE),
+        code_version=code_version("tandem.components.evaluator.component", EXTRACTORS_MODULE),
     )
     pusher = AtomicPusher(
         model=trainer.outputs["model"],
@@ -167,7 +167,7 @@ def transform_settings(config: Config) -> dict[str, Any]:
     return {
         "features": [feature.model_dump(mode="json", exclude={"embedding_dim"}) for feature in config.features],
         "labels": list(config.task_graph.labels),
-        "code_version": code_version("models.preprocessing"),
+        "code_version": code_version("tandem.models.preprocessing"),
     }
 
 
@@ -179,7 +179,7 @@ def trainer_settings(config: Config) -> dict[str, Any]:
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json"),
         "has_validation": config.logs.split.validation is not None,
-        "code_version": code_version("models.trainer"),
+        "code_version": code_version("tandem.models.trainer"),
     }
 
 

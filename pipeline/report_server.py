@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.failures import RunError
+from tandem.pipeline.failures import RunError
 
 HOST = "127.0.0.1"
 REPORT_FILE = "report.html"

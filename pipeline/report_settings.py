@@ -7,22 +7,22 @@ import subprocess
 
 import yaml
 
-from components.evaluator.component import EXTRACTORS_MODULE
-from components.log_example_gen.settings import Period
-from components.log_example_gen.split import describe
-from components.run_report import page
-from components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
-from models.features import FeatureLayout
-from pipeline.code_version import ROOT, code_version
-from pipeline.config import Config
+from tandem.components.evaluator.component import EXTRACTORS_MODULE
+from tandem.components.log_example_gen.settings import Period
+from tandem.components.log_example_gen.split import describe
+from tandem.components.run_report import page
+from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
+from tandem.models.features import FeatureLayout
+from tandem.pipeline.code_version import ROOT, code_version
+from tandem.pipeline.config import Config
 
 # The modules by which the pipeline tells components that their code has changed.
 CODE = {
-    "LogExampleGen": ("components.log_example_gen.executor",),
-    "Transform": ("models.preprocessing",),
-    "Trainer": ("models.trainer",),
-    "ModelEvaluator": ("components.evaluator.component", EXTRACTORS_MODULE),
-    "RunReport": ("components.run_report.component",),
+    "LogExampleGen": ("tandem.components.log_example_gen.executor",),
+    "Transform": ("tandem.models.preprocessing",),
+    "Trainer": ("tandem.models.trainer",),
+    "ModelEvaluator": ("tandem.components.evaluator.component", EXTRACTORS_MODULE),
+    "RunReport": ("tandem.components.run_report.component",),
 }
 
 

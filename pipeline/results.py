@@ -10,16 +10,16 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact
 from tfx.utils import path_utils
 
-from components.evaluator.results import read_metrics, read_verdict
-from components.example_validator.distances import describe, read_distances
-from components.log_example_gen.counts import Counts, describe_not_final
-from components.log_example_gen.counts import describe as describe_counts
-from components.log_example_gen.executor import COUNTS_FILE
-from components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
-from components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY
-from components.run_report.executor import REPORT_FILE
-from pipeline.config import Config
-from pipeline.run_result import ComponentRun, RunResult
+from tandem.components.evaluator.results import read_metrics, read_verdict
+from tandem.components.example_validator.distances import describe, read_distances
+from tandem.components.log_example_gen.counts import Counts, describe_not_final
+from tandem.components.log_example_gen.counts import describe as describe_counts
+from tandem.components.log_example_gen.executor import COUNTS_FILE
+from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
+from tandem.components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY
+from tandem.components.run_report.executor import REPORT_FILE
+from tandem.pipeline.config import Config
+from tandem.pipeline.run_result import ComponentRun, RunResult
 
 
 def collect(

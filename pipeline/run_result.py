@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from components.evaluator.results import MetricValue, Verdict
+from tandem.components.evaluator.results import MetricValue, Verdict
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.progress import duration
-from pipeline.run_result import RunResult
+from tandem.pipeline.progress import duration
+from tandem.pipeline.run_result import RunResult
 
 if TYPE_CHECKING:
-    from models.registry import Recipe
-    from models.variants import Variant
-    from pipeline.sample_logs import SampleTruth
+    from tandem.models.registry import Recipe
+    from tandem.models.variants import Variant
+    from tandem.pipeline.sample_logs import SampleTruth
 
 _COLUMNS = (
     ("auc", "AUC", ".4f"),

@@ -23,7 +23,7 @@ def write(model: str, feature: str, file: Path) -> str:
     """
     if file.suffix not in (".parquet", ".csv"):
         raise ValueError(f"the file's name must end in .parquet or .csv, got '{file}'")
-    from models.vectors import feature_vectors
+    from tandem.models.vectors import feature_vectors
 
     found = feature_vectors(model, feature)
     frame = pl.DataFrame({"value": found.values, "row": found.rows}, schema={"value": pl.String, "row": pl.String})

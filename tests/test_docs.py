@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from components.evaluator.settings import Activity, Buckets, EvaluationSettings, Threshold
-from components.log_example_gen import settings as logs
-from components.log_example_gen.plan import make_plan
-from components.log_example_gen.records import REASONS
-from components.metrics.catalog import METRICS
-from models import features
-from models.settings import EarlyStopping, ModelSettings, TrainingSettings
-from models.tasks import Task
-from pipeline import config, yaml_file
+from tandem.components.evaluator.settings import Activity, Buckets, EvaluationSettings, Threshold
+from tandem.components.log_example_gen import settings as logs
+from tandem.components.log_example_gen.plan import make_plan
+from tandem.components.log_example_gen.records import REASONS
+from tandem.components.metrics.catalog import METRICS
+from tandem.models import features
+from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
+from tandem.models.tasks import Task
+from tandem.pipeline import config, yaml_file
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -132,7 +132,7 @@ def test_every_setting_is_described_with_its_default(cls):
 
 
 def test_every_setting_of_a_recipe_is_described_with_its_default():
-    from models.registry import RECIPES
+    from tandem.models.registry import RECIPES
 
     owners = {(f"Backbone {recipe.backbone.__name__}", recipe.backbone) for recipe in RECIPES.values()}
     for recipe in RECIPES.values():
@@ -145,7 +145,7 @@ def test_every_setting_of_a_recipe_is_described_with_its_default():
 
 
 def test_the_readme_lists_the_recipes():
-    from models.registry import RECIPES
+    from tandem.models.registry import RECIPES
 
     listed = set(re.findall(r"^\| `(\w+)` \|", README.split("## Recipes")[1].split("\n## ")[0], flags=re.MULTILINE))
     assert listed == set(RECIPES)
@@ -235,27 +235,29 @@ def modules_below(room, others):
         name
         for file in (ROOT / room).rglob("*.py")
         for name in imported(file)
-        if name.split(".")[0] in others and (ROOT / f"{name.replace('.', '/')}.py").is_file()
+        if name.startswith("tandem.")
+        and name.split(".")[1] in others
+        and (ROOT / f"{name.replace('.', '/')}.py").is_file()
     }
 
 
 def test_rooms_import_each_other_as_the_architecture_page_says():
-    assert modules_below("components", {"models"}) == {"models.tasks"}
+    assert modules_below("components", {"models"}) == {"tandem.models.tasks"}
     assert modules_below("components", {"pipeline"}) == set()
     assert modules_below("models", {"components", "pipeline"}) == set()
-    assert "models.network" in modules_below("models", {"models"})
+    assert "tandem.models.network" in modules_below("models", {"models"})
 
 
 def test_the_network_imports_no_objective():
-    seen, pending = set(), ["models.network"]
+    seen, pending = set(), ["tandem.models.network"]
     while pending:
         name = pending.pop()
         file = ROOT / f"{name.replace('.', '/')}.py"
         if name not in seen and file.is_file():
             seen.add(name)
             pending += imported(file)
-    assert {"models.encoder", "models.tasks"} <= seen
-    assert not [name for name in seen if name.startswith("models.objectives") or name == "models.learner"]
+    assert {"tandem.models.encoder", "tandem.models.tasks"} <= seen
+    assert not [name for name in seen if name.startswith("tandem.models.objectives") or name == "tandem.models.learner"]
 
 
 def test_there_are_documents_to_look_at():

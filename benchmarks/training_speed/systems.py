@@ -24,7 +24,7 @@ from benchmarks.training_speed.setting import BATCH, DIM, EXPERT_LAYERS, EXPERTS
 from benchmarks.training_speed.workload import CARDINALITIES, FEATURES, TASKS, Workload, first_rows, layout
 
 if TYPE_CHECKING:
-    from models.learner import Learner
+    from tandem.models.learner import Learner
 
 ROWS_OF_A_PREDICTION = 8192
 # Systems that are about conversion given click, or that hand on from click to conversion; they are judged by the same
@@ -41,8 +41,8 @@ class Ours:
     """Tandem's own `train`, which reads files; it is held between chunks."""
 
     def __init__(self, recipe: str, workload: Workload, seed: int, last_stage: bool = False, **settings: Any):
-        from models.settings import ModelSettings, TrainingSettings
-        from models.tasks import Task, TaskGraph
+        from tandem.models.settings import ModelSettings, TrainingSettings
+        from tandem.models.tasks import Task, TaskGraph
 
         click, conversion = TASKS
         kind = recipe.removesuffix("_pico")
@@ -83,9 +83,9 @@ class Ours:
 
     def build(self) -> Learner:
         """Makes the system, its variables included."""
-        from models.dataset import read_examples
-        from models.registry import build
-        from models.training import BATCHES_FOR_BASE_RATES, initialize
+        from tandem.models.dataset import read_examples
+        from tandem.models.registry import build
+        from tandem.models.training import BATCHES_FOR_BASE_RATES, initialize
 
         keras.utils.set_random_seed(self._settings.seed)
         learner = build(self._model, self._graph, layout(), sum(CARDINALITIES.values()))
@@ -94,9 +94,9 @@ class Ours:
         return learner
 
     def _work(self) -> None:
-        from models.checkpoints import Position
-        from models.dataset import shuffled_passes
-        from models.training import train
+        from tandem.models.checkpoints import Position
+        from tandem.models.dataset import shuffled_passes
+        from tandem.models.training import train
 
         until = self._asked.get()
 

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from components.pusher.versions import fingerprint, pushed_versions
+from tandem.components.pusher.versions import fingerprint, pushed_versions
 
 MANIFEST = os.path.join("assets.extra", "tandem.json")
 
@@ -21,7 +21,7 @@ class Baseline(NamedTuple):
     Attributes:
       version: Its number in the push folder.
       path: Its folder.
-      fingerprint: See `components.pusher.versions.fingerprint`.
+      fingerprint: See `tandem.components.pusher.versions.fingerprint`.
     """
 
     version: int
@@ -35,8 +35,8 @@ def last_blessed(folder: str, candidate_fingerprint: str) -> Baseline | None:
     The candidate is passed over so that a run repeated after its push compares what the first one compared.
 
     Args:
-      folder: See `components.pusher.versions.model_folder`.
-      candidate_fingerprint: See `components.pusher.versions.fingerprint`.
+      folder: See `tandem.components.pusher.versions.model_folder`.
+      candidate_fingerprint: See `tandem.components.pusher.versions.fingerprint`.
     """
     for version in pushed_versions(folder):
         digest = fingerprint(version.path)

@@ -10,9 +10,9 @@ from tfx.types import standard_artifacts
 from tfx.types import standard_component_specs as keys
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
-from components.blessed_model.driver import Driver
-from components.blessed_model.executor import BLESSED_MODEL_KEY, MODEL_NAME_KEY, PUSH_DIR_KEY, Executor
-from components.pusher.versions import model_folder
+from tandem.components.blessed_model.driver import Driver
+from tandem.components.blessed_model.executor import BLESSED_MODEL_KEY, MODEL_NAME_KEY, PUSH_DIR_KEY, Executor
+from tandem.components.pusher.versions import model_folder
 
 
 class BlessedModelSpec(types.ComponentSpec):

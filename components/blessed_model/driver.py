@@ -6,16 +6,16 @@ from tfx.orchestration.portable import data_types
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 
-from components.blessed_model.baseline import last_blessed
-from components.blessed_model.executor import (
+from tandem.components.blessed_model.baseline import last_blessed
+from tandem.components.blessed_model.executor import (
     BASELINE_FINGERPRINT_KEY,
     BASELINE_VERSION_KEY,
     MODEL_NAME_KEY,
     PUSH_DIR_KEY,
 )
-from components.pusher.local_model import local_model
-from components.pusher.properties_driver import PropertiesDriver
-from components.pusher.versions import fingerprint, model_folder
+from tandem.components.pusher.local_model import local_model
+from tandem.components.pusher.properties_driver import PropertiesDriver
+from tandem.components.pusher.versions import fingerprint, model_folder
 
 
 class Driver(PropertiesDriver):

@@ -12,9 +12,9 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import io_utils, path_utils
 
-from components.blessed_model.baseline import Baseline, last_blessed, output_names, why_incomparable
-from components.pusher.local_model import local_model
-from components.pusher.versions import fingerprint, model_folder, pushed_versions
+from tandem.components.blessed_model.baseline import Baseline, last_blessed, output_names, why_incomparable
+from tandem.components.pusher.local_model import local_model
+from tandem.components.pusher.versions import fingerprint, model_folder, pushed_versions
 
 _LOG = logging.getLogger("tandem.blessed_model")
 
@@ -45,7 +45,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See `components.blessed_model.component.BlessedModel`.
+        """See `tandem.components.blessed_model.component.BlessedModel`.
 
         Raises:
           ManifestError: The candidate does not say what it answers.

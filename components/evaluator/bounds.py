@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.verdict import Bound
+from tandem.components.evaluator.verdict import Bound
 
 
 def bounds(eval_config: config_pb2.EvalConfig) -> list[Bound]:

@@ -8,10 +8,10 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import json_utils
 
-from components.evaluator.bounds import bounds
-from components.evaluator.executor import Executor
+from tandem.components.evaluator.bounds import bounds
+from tandem.components.evaluator.executor import Executor
 
-EXTRACTORS_MODULE = "components.metrics.extractors"
+EXTRACTORS_MODULE = "tandem.components.metrics.extractors"
 
 
 class ModelEvaluatorSpec(standard_component_specs.EvaluatorSpec):
@@ -29,7 +29,7 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
     It takes the place of `tfx.components.Evaluator`; consumers of `blessing` and `evaluation` need not know.
 
     Outputs:
-      evaluation: TFMA's results, `metrics.json` and `verdict.json` (see `components.evaluator.results`).
+      evaluation: TFMA's results, `metrics.json` and `verdict.json` (see `tandem.components.evaluator.results`).
       blessing: The file BLESSED or NOT_BLESSED; custom properties `blessed` (1 or 0) and `reasons` (a line each).
     """
 
@@ -51,7 +51,7 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
         Args:
           examples: Raw examples with label columns.
           model: The candidate: a SavedModel whose `serving_default` takes serialized examples.
-          eval_config: See `pipeline.evaluation.eval_config`.
+          eval_config: See `tandem.pipeline.evaluation.eval_config`.
           code_version: Changes when the code of the evaluation does, so that results are not taken from the cache.
           baseline_model: The last blessed model; its custom property `has_model` is 0 where there is none.
           schema: Of the examples; columns are read without, too.

@@ -16,11 +16,11 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from components.evaluator import results, verdict
-from components.evaluator.bounds import bounds
-from components.evaluator.results import Curves, MetricValue, Verdict
-from components.metrics.slice_key import SliceKey
-from components.metrics.task_metrics import DETAILS, ReadDetails, read_details
+from tandem.components.evaluator import results, verdict
+from tandem.components.evaluator.bounds import bounds
+from tandem.components.evaluator.results import Curves, MetricValue, Verdict
+from tandem.components.metrics.slice_key import SliceKey
+from tandem.components.metrics.task_metrics import DETAILS, ReadDetails, read_details
 
 HAS_MODEL_PROPERTY = "has_model"
 """Custom property of the baseline artifact: 0 where it stands for "no model has been blessed yet"."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
-from components.metrics.slice_key import SliceKey
+from tandem.components.metrics.slice_key import SliceKey
 
 METRICS_FILE = "metrics.json"
 CURVES_FILE = "curves.json"

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from components.metrics.catalog import METRICS
-from models.tasks import TaskGraph
+from tandem.components.metrics.catalog import METRICS
+from tandem.models.tasks import TaskGraph
 
 ACTIVITY = "activity"
 """The column, in slices' names, of slices by the number of a user's rows."""
@@ -102,7 +102,7 @@ class Threshold(BaseModel, extra="forbid", frozen=True):
     """A bound that the candidate must keep; out of it, the model is not pushed.
 
     Attributes:
-      metric: A metric's name, see `components.metrics.catalog`.
+      metric: A metric's name, see `tandem.components.metrics.catalog`.
       output: A name among `TaskGraph.outputs()`.
       at_least: The smallest value allowed.
       at_most: The largest value allowed.

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from components.evaluator.results import Finding, MetricValue, Verdict
-from components.metrics.catalog import METRICS
-from components.metrics.slice_key import SliceKey, slice_text
+from tandem.components.evaluator.results import Finding, MetricValue, Verdict
+from tandem.components.metrics.catalog import METRICS
+from tandem.components.metrics.slice_key import SliceKey, slice_text
 
 _COUNT = "example_count"
 

@@ -12,7 +12,13 @@ from tfx.types import standard_component_specs as keys
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
-from components.example_validator.executor import DRIFT_KEY, SCHEMA_FILE_KEY, SKEW_KEY, STATISTICS_DIR_KEY, Executor
+from tandem.components.example_validator.executor import (
+    DRIFT_KEY,
+    SCHEMA_FILE_KEY,
+    SKEW_KEY,
+    STATISTICS_DIR_KEY,
+    Executor,
+)
 
 
 class ExampleValidatorSpec(types.ComponentSpec):
@@ -36,7 +42,7 @@ class ExampleValidator(base_component.BaseComponent):
     training split (skew), and the training split with the one accepted last (drift).
 
     Outputs:
-      anomalies: As in TFX, and `drift.json` with every distance (see `components.example_validator.distances`).
+      anomalies: As in TFX, and `drift.json` with every distance (see `tandem.components.example_validator.distances`).
     """
 
     SPEC_CLASS = ExampleValidatorSpec

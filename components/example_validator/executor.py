@@ -16,9 +16,9 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import io_utils
 
-from components.example_validator.accepted import AcceptedStatistics, fingerprint
-from components.example_validator.distances import describe, distances, write_distances
-from components.example_validator.messages import sentences
+from tandem.components.example_validator.accepted import AcceptedStatistics, fingerprint
+from tandem.components.example_validator.distances import describe, distances, write_distances
+from tandem.components.example_validator.messages import sentences
 
 _LOG = logging.getLogger("tandem.example_validator")
 

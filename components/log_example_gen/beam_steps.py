@@ -21,14 +21,14 @@ import polars as pl
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
-from components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT, Counts, merged
-from components.log_example_gen.examples import serialize, serialize_features, to_record_batch
-from components.log_example_gen.join import join
-from components.log_example_gen.labelled import check_labels
-from components.log_example_gen.plan import Plan, Source
-from components.log_example_gen.quarantine import malformed_rows, to_jsonl_gz
-from components.log_example_gen.readers import ROW, Block, read_file
-from components.log_example_gen.records import (
+from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT, Counts, merged
+from tandem.components.log_example_gen.examples import serialize, serialize_features, to_record_batch
+from tandem.components.log_example_gen.join import join
+from tandem.components.log_example_gen.labelled import check_labels
+from tandem.components.log_example_gen.plan import Plan, Source
+from tandem.components.log_example_gen.quarantine import malformed_rows, to_jsonl_gz
+from tandem.components.log_example_gen.readers import ROW, Block, read_file
+from tandem.components.log_example_gen.records import (
     CLICKS,
     CONVERSIONS,
     EVENT,
@@ -42,10 +42,10 @@ from components.log_example_gen.records import (
     set_aside,
     stack,
 )
-from components.log_example_gen.settings import ExampleColumn, final_column
-from components.log_example_gen.side_tables import attach, one_per_key
-from components.log_example_gen.sources import filesystem
-from components.log_example_gen.split import by_file, by_time, derive, microseconds, with_finality
+from tandem.components.log_example_gen.settings import ExampleColumn, final_column
+from tandem.components.log_example_gen.side_tables import attach, one_per_key
+from tandem.components.log_example_gen.sources import filesystem
+from tandem.components.log_example_gen.split import by_file, by_time, derive, microseconds, with_finality
 
 ROWS, REJECTS, COUNTS, LATEST = "rows", "rejects", "counts", "latest"
 

@@ -13,10 +13,10 @@ from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.types.experimental import simple_artifacts
 
-from components.log_example_gen import executor
-from components.log_example_gen.plan import all_files
-from components.log_example_gen.settings import ExampleColumn, Label, LogSettings
-from components.log_example_gen.sources import fingerprint
+from tandem.components.log_example_gen import executor
+from tandem.components.log_example_gen.plan import all_files
+from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.sources import fingerprint
 
 
 class LogExampleGenSpec(ComponentSpec):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from components.log_example_gen.split import describe_us
+from tandem.components.log_example_gen.split import describe_us
 
 EXAMPLES = "examples"  # Followed by a point and the split's name.
 ATTACHED = "attached"  # Clicks and conversions that set a label.

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
-from components.log_example_gen.records import IMPRESSION_TIME, TIME
-from components.log_example_gen.settings import ExampleColumn
+from tandem.components.log_example_gen.records import IMPRESSION_TIME, TIME
+from tandem.components.log_example_gen.settings import ExampleColumn
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 

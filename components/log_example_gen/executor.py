@@ -16,14 +16,14 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-from components.log_example_gen import beam_steps
-from components.log_example_gen.counts import Counts, describe, describe_not_final
-from components.log_example_gen.plan import Plan, make_plan
-from components.log_example_gen.records import IMPRESSIONS, reason
-from components.log_example_gen.settings import ExampleColumn, Label, LogSettings
-from components.log_example_gen.sources import LogsError
-from components.log_example_gen.split import describe as describe_period
-from components.log_example_gen.split import describe_us
+from tandem.components.log_example_gen import beam_steps
+from tandem.components.log_example_gen.counts import Counts, describe, describe_not_final
+from tandem.components.log_example_gen.plan import Plan, make_plan
+from tandem.components.log_example_gen.records import IMPRESSIONS, reason
+from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen.split import describe as describe_period
+from tandem.components.log_example_gen.split import describe_us
 
 LOGS, COLUMNS, LABELS, DATA_DIR = "logs", "columns", "labels", "data_dir"
 CODE_VERSION, FINGERPRINT, FAILURE_DIR = "code_version", "fingerprint", "failure_dir"

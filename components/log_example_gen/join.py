@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from components.log_example_gen.labels import ancestors, parents_first
-from components.log_example_gen.readers import ROW
-from components.log_example_gen.records import (
+from tandem.components.log_example_gen.labels import ancestors, parents_first
+from tandem.components.log_example_gen.readers import ROW
+from tandem.components.log_example_gen.records import (
     CLICKS,
     CONVERSIONS,
     DUPLICATE,
@@ -29,7 +29,7 @@ from components.log_example_gen.records import (
     no_parent,
     set_aside,
 )
-from components.log_example_gen.settings import Join, Label
+from tandem.components.log_example_gen.settings import Join, Label
 
 _US_PER_HOUR = 3_600_000_000
 _IMPRESSION = "__impression"  # The number of an impression among those that are kept.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from components.log_example_gen.labels import parents_first
-from components.log_example_gen.records import BAD_LABEL, REASON, no_parent
-from components.log_example_gen.settings import Label
-from components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen.labels import parents_first
+from tandem.components.log_example_gen.records import BAD_LABEL, REASON, no_parent
+from tandem.components.log_example_gen.settings import Label
+from tandem.components.log_example_gen.sources import LogsError
 
 _VALUES = {"0": 0, "1": 1, "false": 0, "true": 1}
 

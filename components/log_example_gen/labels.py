@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.log_example_gen.settings import Label
-from components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen.settings import Label
+from tandem.components.log_example_gen.sources import LogsError
 
 
 def parents_first(labels: Sequence[Label]) -> tuple[Label, ...]:

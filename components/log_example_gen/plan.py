@@ -7,10 +7,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.log_example_gen.labels import parents_first
-from components.log_example_gen.readers import read_columns
-from components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSION_TIME, IMPRESSIONS, TABLE, no_parent
-from components.log_example_gen.settings import (
+from tandem.components.log_example_gen.labels import parents_first
+from tandem.components.log_example_gen.readers import read_columns
+from tandem.components.log_example_gen.records import (
+    CLICKS,
+    CONVERSIONS,
+    IMPRESSION_TIME,
+    IMPRESSIONS,
+    TABLE,
+    no_parent,
+)
+from tandem.components.log_example_gen.settings import (
     ExampleColumn,
     Files,
     Label,
@@ -19,7 +26,7 @@ from components.log_example_gen.settings import (
     TimeColumn,
     final_column,
 )
-from components.log_example_gen.sources import LogsError, SourceFile, file_format, filesystem, find_files
+from tandem.components.log_example_gen.sources import LogsError, SourceFile, file_format, filesystem, find_files
 
 _BYTES_PER_SHARD = 256 << 20
 _UNPACKED = 4  # How much larger a compressed file is once it is read, about.

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from components.log_example_gen.readers import ROW, Malformed
-from components.log_example_gen.records import FILE, MALFORMED, OWN_COLUMNS, REASON
-from components.log_example_gen.sources import SourceFile
+from tandem.components.log_example_gen.readers import ROW, Malformed
+from tandem.components.log_example_gen.records import FILE, MALFORMED, OWN_COLUMNS, REASON
+from tandem.components.log_example_gen.sources import SourceFile
 
 TEXT, WHY = "__text", "__why"
 

@@ -23,8 +23,8 @@ import pyarrow_hotfix  # noqa: F401  (before Parquet: closes CVE-2023-47248)
 from pyarrow import fs as arrow_fs
 from pyarrow import parquet as arrow_parquet
 
-from components.log_example_gen.settings import Files
-from components.log_example_gen.sources import LogsError, SourceFile, delimiter, file_format
+from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.sources import LogsError, SourceFile, delimiter, file_format
 
 ROW = "__row"  # Where a row stands in its file: 1 is the first after the header.
 

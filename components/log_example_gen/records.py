@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from components.log_example_gen.readers import ROW
-from components.log_example_gen.settings import TimeColumn
-from components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen.readers import ROW
+from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.sources import LogsError
 
 TIME = "__time_us"  # Int64: microseconds since 1970, UTC.
 EVENT = "__event"  # String: the kind of a conversion.

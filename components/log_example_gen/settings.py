@@ -205,7 +205,7 @@ class LogSettings(BaseModel, extra="forbid", frozen=True):
       derived: New column -> what of the impression's time (UTC) it holds.
       observed_until: What happened later is not in the logs. None: the time of the latest event of any stream.
       max_bad_share: A run fails when more than this share of a stream's rows is quarantined for being malformed or
-        unattributable (see `components.log_example_gen.records`).
+        unattributable (see `tandem.components.log_example_gen.records`).
     """
 
     impressions: EventStream | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from components.log_example_gen.records import DUPLICATE, set_aside
-from components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen.records import DUPLICATE, set_aside
+from tandem.components.log_example_gen.sources import LogsError
 
 
 def one_per_key(table: pl.DataFrame, key: str) -> tuple[pl.DataFrame, pl.DataFrame]:

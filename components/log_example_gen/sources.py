@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from pyarrow import fs as arrow_fs
 
-from components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings import Files
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import polars as pl
 
-from components.log_example_gen.records import OUTSIDE_SPLIT, TIME, set_aside
-from components.log_example_gen.settings import Period, Split, final_column
-from components.log_example_gen.sources import LogsError, glob_regex
+from tandem.components.log_example_gen.records import OUTSIDE_SPLIT, TIME, set_aside
+from tandem.components.log_example_gen.settings import Period, Split, final_column
+from tandem.components.log_example_gen.sources import LogsError, glob_regex
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 

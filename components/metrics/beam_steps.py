@@ -7,9 +7,9 @@ from typing import Any
 
 import apache_beam as beam
 
-from components.metrics.rows import Rows
-from components.metrics.sharding import Sharding
-from components.metrics.statistics import Statistics
+from tandem.components.metrics.rows import Rows
+from tandem.components.metrics.sharding import Sharding
+from tandem.components.metrics.statistics import Statistics
 
 PLACES = 16
 """How many workers can add up sums at the same time."""

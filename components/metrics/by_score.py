@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.metrics.groups import CLUSTERS
-from components.metrics.ranking import Pairs, changes, ordered_bits
-from components.metrics.rows import Rows
-from components.metrics.slicing import Sliced
-from components.metrics.statistics import Statistics, Table
+from tandem.components.metrics.groups import CLUSTERS
+from tandem.components.metrics.ranking import Pairs, changes, ordered_bits
+from tandem.components.metrics.rows import Rows
+from tandem.components.metrics.slicing import Sliced
+from tandem.components.metrics.statistics import Statistics, Table
 
 RANGES = 16
 """Into how many ranges scores are divided at first: of equal width in log-odds, from -8 to 8."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.metrics.calibration import row_losses
-from components.metrics.groups import CLUSTERS, NO_GROUP
-from components.metrics.ranking import Pairs, pair_counts
-from components.metrics.rows import NOT_COUNTED, Layout, Rows
-from components.metrics.slice_key import MISSING, SliceKey
-from components.metrics.slicing import Sliced, bucket_names
-from components.metrics.statistics import BINS, FINE, SUMS, Statistics, Table, score_bins
+from tandem.components.metrics.calibration import row_losses
+from tandem.components.metrics.groups import CLUSTERS, NO_GROUP
+from tandem.components.metrics.ranking import Pairs, pair_counts
+from tandem.components.metrics.rows import NOT_COUNTED, Layout, Rows
+from tandem.components.metrics.slice_key import MISSING, SliceKey
+from tandem.components.metrics.slicing import Sliced, bucket_names
+from tandem.components.metrics.statistics import BINS, FINE, SUMS, Statistics, Table, score_bins
 
 ACTIVITY = "activity"
 """The column of slices by the number of a user's rows."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from components.metrics.by_score import beside as pieces_beside
-from components.metrics.groups import CLUSTERS
-from components.metrics.intervals import interval
-from components.metrics.statistics import BINS, FINE, Statistics, bin_edges
+from tandem.components.metrics.by_score import beside as pieces_beside
+from tandem.components.metrics.groups import CLUSTERS
+from tandem.components.metrics.intervals import interval
+from tandem.components.metrics.statistics import BINS, FINE, Statistics, bin_edges
 
 ROC_POINTS = 200
 RELIABILITY_BINS = 20
@@ -31,8 +31,8 @@ def curves(statistics: Statistics, column: int, beside: Sequence[int] = ()) -> d
       beside: Columns that are drawn in the same picture: their scores' bins are as wide.
 
     Returns:
-      The fields of `components.evaluator.results.Curves` but model and output, as lists and dictionaries of numbers;
-      None where there are no scores.
+      The fields of `tandem.components.evaluator.results.Curves` but model and output, as lists and dictionaries of
+      numbers; None where there are no scores.
     """
     bins = _dense(statistics, "bins", column, BINS * FINE)
     if bins is None:

@@ -2,7 +2,8 @@
 
 TFMA's own extractors hand metrics one example at a time. These keep a batch in a few arrays: the columns that the
 evaluation names are read from the record batch, the models answer for the whole batch, and rows become sums (see
-`components.metrics.sharding`) that go on as one extract for every slice. Metrics of this package alone understand it.
+`tandem.components.metrics.sharding`) that go on as one extract for every slice. Metrics of this package alone
+understand it.
 
 The TFX Evaluator finds `custom_extractors` by the name of this module.
 """
@@ -30,13 +31,13 @@ from tensorflow_model_analysis.extractors import extractor, predictions_extracto
 from tensorflow_model_analysis.proto import config_pb2
 from tfx_bsl.tfxio import tensor_adapter
 
-from components.metrics.beam_steps import SliceStatistics
-from components.metrics.by_user import ACTIVITY
-from components.metrics.groups import clusters, group_codes
-from components.metrics.rows import NOT_COUNTED, Layout, Rows
-from components.metrics.sharding import Sharding
-from components.metrics.slicing import Column, crossed
-from components.metrics.statistics import Statistics
+from tandem.components.metrics.beam_steps import SliceStatistics
+from tandem.components.metrics.by_user import ACTIVITY
+from tandem.components.metrics.groups import clusters, group_codes
+from tandem.components.metrics.rows import NOT_COUNTED, Layout, Rows
+from tandem.components.metrics.sharding import Sharding
+from tandem.components.metrics.slicing import Column, crossed
+from tandem.components.metrics.statistics import Statistics
 
 BATCH_ROWS = 8192
 """Rows a batch is filled up to: TFXIO's have 1,000 at most, and every (batch, slice) costs the same."""

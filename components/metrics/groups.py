@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from components.metrics.slicing import Column
+from tandem.components.metrics.slicing import Column
 
 NO_GROUP = np.iinfo(np.int64).min
 """The code of a row that names no user."""

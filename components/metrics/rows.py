@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.metrics.slicing import Sliced
+from tandem.components.metrics.slicing import Sliced
 
 NOT_COUNTED = -1
 """As a label: the row is none of the output's (the parent's label is 0)."""

@@ -12,25 +12,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.metrics.by_score import (
+from tandem.components.metrics.by_score import (
     cluster_counts,
     joined,
     score_ranges,
     statistics_of_one_score,
     statistics_of_scores,
 )
-from components.metrics.by_user import (
+from tandem.components.metrics.by_user import (
     activity,
     statistics_of_pairs,
     statistics_of_rows,
     statistics_of_users,
 )
-from components.metrics.groups import NO_GROUP, mixed
-from components.metrics.ranking import Pairs, ordered_bits
-from components.metrics.rows import Layout, Rows
-from components.metrics.slice_key import SliceKey
-from components.metrics.spilling import Part, in_parts
-from components.metrics.statistics import Statistics
+from tandem.components.metrics.groups import NO_GROUP, mixed
+from tandem.components.metrics.ranking import Pairs, ordered_bits
+from tandem.components.metrics.rows import Layout, Rows
+from tandem.components.metrics.slice_key import SliceKey
+from tandem.components.metrics.spilling import Part, in_parts
+from tandem.components.metrics.statistics import Statistics
 
 BUDGET = 256 * 2**20
 """Bytes of rows that a shard holds at a time."""

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from components.metrics.slice_key import MISSING, SliceKey
+from tandem.components.metrics.slice_key import MISSING, SliceKey
 
 _FEW_KEYS = 64
 

@@ -16,7 +16,7 @@ from itertools import chain
 
 import numpy as np
 
-from components.metrics.rows import Rows
+from tandem.components.metrics.rows import Rows
 
 Key = Callable[[Rows], np.ndarray]
 """Rows -> [N] uint64."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.metrics.slice_key import SliceKey
+from tandem.components.metrics.slice_key import SliceKey
 
 SUMS = (
     "rows",

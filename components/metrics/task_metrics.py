@@ -18,11 +18,11 @@ from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.metrics.curves import curves
-from components.metrics.extractors import STATISTICS_KEY
-from components.metrics.rows import Layout
-from components.metrics.statistics import Statistics
-from components.metrics.values import Value, measured
+from tandem.components.metrics.curves import curves
+from tandem.components.metrics.extractors import STATISTICS_KEY
+from tandem.components.metrics.rows import Layout
+from tandem.components.metrics.statistics import Statistics
+from tandem.components.metrics.values import Value, measured
 
 DETAILS = "details"
 """The name of the metric `Details`."""
@@ -302,7 +302,7 @@ class ReadDetails:
     Attributes:
       values: The metrics with their intervals.
       difference: The metrics less the baseline's, with the intervals of the differences; none without a baseline.
-      curves: See `components.metrics.curves`; None but for all rows, and where there are no scores.
+      curves: See `tandem.components.metrics.curves`; None but for all rows, and where there are no scores.
     """
 
     values: Mapping[str, Value]

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.metrics.by_score import beside, joined, statistics_of_scores
-from components.metrics.by_user import statistics_of_users
-from components.metrics.catalog import METRICS
-from components.metrics.groups import CLUSTERS, NO_GROUP, clusters
-from components.metrics.intervals import Scale, interval
-from components.metrics.rows import NOT_COUNTED, Layout, OutputColumns, Rows
-from components.metrics.slicing import Sliced
-from components.metrics.statistics import BINS, SUMS, Statistics
+from tandem.components.metrics.by_score import beside, joined, statistics_of_scores
+from tandem.components.metrics.by_user import statistics_of_users
+from tandem.components.metrics.catalog import METRICS
+from tandem.components.metrics.groups import CLUSTERS, NO_GROUP, clusters
+from tandem.components.metrics.intervals import Scale, interval
+from tandem.components.metrics.rows import NOT_COUNTED, Layout, OutputColumns, Rows
+from tandem.components.metrics.slicing import Sliced
+from tandem.components.metrics.statistics import BINS, SUMS, Statistics
 
 _COUNTS = ("example_count", "positive_count", "gauc_users", "gauc_users_left_out", "gauc_rows_left_out")
 _MEASURED = tuple(name for name in METRICS if name not in _COUNTS)

@@ -11,9 +11,9 @@ from tfx.types import standard_component_specs as keys
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.system_executions import Deploy
 
-from components.pusher.driver import Driver
-from components.pusher.executor import MODEL_NAME_KEY, PUSH_DIR_KEY, Executor
-from components.pusher.versions import model_folder
+from tandem.components.pusher.driver import Driver
+from tandem.components.pusher.executor import MODEL_NAME_KEY, PUSH_DIR_KEY, Executor
+from tandem.components.pusher.versions import model_folder
 
 
 class AtomicPusherSpec(types.ComponentSpec):

@@ -6,7 +6,7 @@ import uuid
 
 from tfx.orchestration.portable import data_types
 
-from components.pusher.properties_driver import PropertiesDriver
+from tandem.components.pusher.properties_driver import PropertiesDriver
 
 PUSH_ATTEMPT_KEY = "push_attempt"
 

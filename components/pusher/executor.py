@@ -12,9 +12,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 
-from components.pusher.local_model import local_model
-from components.pusher.publish import publish
-from components.pusher.versions import model_folder, newest_version
+from tandem.components.pusher.local_model import local_model
+from tandem.components.pusher.publish import publish
+from tandem.components.pusher.versions import model_folder, newest_version
 
 _LOG = logging.getLogger("tandem.pusher")
 
@@ -41,7 +41,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See `components.pusher.component.AtomicPusher`.
+        """See `tandem.components.pusher.component.AtomicPusher`.
 
         Raises:
           ForeignBlessingError: The blessing names another model.

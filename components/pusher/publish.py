@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.pusher.versions import (
+from tandem.components.pusher.versions import (
     LARGEST_VERSION,
     PUSH_RECORD,
     fingerprint,
@@ -53,7 +53,7 @@ class Publication:
     Attributes:
       version: The version number that holds the model.
       path: Its folder.
-      fingerprint: Of the model, see `components.pusher.versions.fingerprint`.
+      fingerprint: Of the model, see `tandem.components.pusher.versions.fingerprint`.
       copied: False when the newest version held this very model already.
     """
 
@@ -71,7 +71,7 @@ def publish(source: str, folder: str, origin: Mapping[str, str] | None = None) -
 
     Args:
       source: The SavedModel.
-      folder: Where the versions are, see `components.pusher.versions.model_folder`; made when it is missing.
+      folder: Where the versions are, see `tandem.components.pusher.versions.model_folder`; made when it is missing.
       origin: What to note in the version's `assets.extra/push.json` besides fingerprint, version and time.
 
     Raises:

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from components.evaluator.results import ActivityBin, Curves, ReliabilityBin
-from components.run_report import wording
-from components.run_report.comparison import Compared
-from components.run_report.facts import Shift, UnknownValues
+from tandem.components.evaluator.results import ActivityBin, Curves, ReliabilityBin
+from tandem.components.run_report import wording
+from tandem.components.run_report.comparison import Compared
+from tandem.components.run_report.facts import Shift, UnknownValues
 
 NAMES = {"candidate": "this model", "baseline": "last blessed"}
 

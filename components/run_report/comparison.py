@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from components.evaluator.results import MetricValue, Verdict
-from components.metrics.catalog import METRICS
-from components.metrics.slice_key import SliceKey, slice_text
-from components.run_report import wording
-from components.run_report.wording import Change
+from tandem.components.evaluator.results import MetricValue, Verdict
+from tandem.components.metrics.catalog import METRICS
+from tandem.components.metrics.slice_key import SliceKey, slice_text
+from tandem.components.run_report import wording
+from tandem.components.run_report.wording import Change
 
 # What slices are compared by, the first first.
 SLICE_METRICS = ("auc", "gauc")

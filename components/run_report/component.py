@@ -10,8 +10,8 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.experimental import simple_artifacts
 
-from components.run_report import executor as keys
-from components.run_report.settings import ReportSettings
+from tandem.components.run_report import executor as keys
+from tandem.components.run_report.settings import ReportSettings
 
 
 class RunReportSpec(types.ComponentSpec):

@@ -18,16 +18,16 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.blessed_model.executor import HAS_MODEL_PROPERTY, REASON_PROPERTY
-from components.blessed_model.executor import VERSION_PROPERTY as BASELINE_VERSION_PROPERTY
-from components.evaluator.results import CURVES_FILE, read_curves, read_metrics, read_verdict
-from components.example_validator.distances import DISTANCES_FILE, read_distances
-from components.log_example_gen.counts import Counts
-from components.log_example_gen.executor import COUNTS_FILE
-from components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSION_TIME, IMPRESSIONS, TABLE
-from components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY, VERSION_PROPERTY
-from components.run_report import page, statistics, vocabularies
-from components.run_report.facts import (
+from tandem.components.blessed_model.executor import HAS_MODEL_PROPERTY, REASON_PROPERTY
+from tandem.components.blessed_model.executor import VERSION_PROPERTY as BASELINE_VERSION_PROPERTY
+from tandem.components.evaluator.results import CURVES_FILE, read_curves, read_metrics, read_verdict
+from tandem.components.example_validator.distances import DISTANCES_FILE, read_distances
+from tandem.components.log_example_gen.counts import Counts
+from tandem.components.log_example_gen.executor import COUNTS_FILE
+from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSION_TIME, IMPRESSIONS, TABLE
+from tandem.components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY, VERSION_PROPERTY
+from tandem.components.run_report import page, statistics, vocabularies
+from tandem.components.run_report.facts import (
     ArtifactRecord,
     Facts,
     FeatureStatistics,
@@ -38,8 +38,8 @@ from components.run_report.facts import (
     Split,
     UnknownValues,
 )
-from components.run_report.settings import ReportSettings
-from models.tasks import Output
+from tandem.components.run_report.settings import ReportSettings
+from tandem.models.tasks import Output
 
 SETTINGS, CODE_VERSION = "settings", "code_version"
 EVALUATION, MODEL, MODEL_RUN, BASELINE, PUSHED_MODEL = "evaluation", "model", "model_run", "baseline", "pushed_model"
@@ -49,7 +49,7 @@ REPORT = "report"
 
 REPORT_FILE = "report.html"
 
-HISTORY_FILE = "history.json"  # of `models.trainer`
+HISTORY_FILE = "history.json"  # of `tandem.models.trainer`
 
 _PACKAGES = (
     "tandem",
@@ -80,7 +80,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See `components.run_report.component.RunReport`."""
+        """See `tandem.components.run_report.component.RunReport`."""
         started = time.monotonic()
         settings = ReportSettings.model_validate_json(exec_properties[SETTINGS])
         text = page.build(gather(input_dict, settings))

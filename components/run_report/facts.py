@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.evaluator.results import Curves, MetricValue, Verdict
-from models.tasks import Output
+from tandem.components.evaluator.results import Curves, MetricValue, Verdict
+from tandem.models.tasks import Output
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ import jinja2
 import plotly.offline
 from markupsafe import Markup
 
-from components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT
-from components.log_example_gen.records import reason
-from components.metrics.slice_key import slice_text
-from components.run_report import charts, comparison, wording
-from components.run_report.facts import Facts, FeatureStatistics, Source
+from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT
+from tandem.components.log_example_gen.records import reason
+from tandem.components.metrics.slice_key import slice_text
+from tandem.components.run_report import charts, comparison, wording
+from tandem.components.run_report.facts import Facts, FeatureStatistics, Source
 
 FOLDER = Path(__file__).resolve().parent
 TEMPLATES, STATIC = FOLDER / "templates", FOLDER / "static"

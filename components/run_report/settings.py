@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 
 class OutputSettings(BaseModel, extra="forbid", frozen=True):
-    """A probability that the model answers, see `models.tasks.Output`."""
+    """A probability that the model answers, see `tandem.models.tasks.Output`."""
 
     name: str
     task: str

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.run_report.facts import FeatureStatistics
+from tandem.components.run_report.facts import FeatureStatistics
 
 FILE_NAME = "FeatureStats.pb"
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.run_report.facts import UnknownValues, VocabularySize
-from components.run_report.settings import LookedUpFeature, VocabularySettings
+from tandem.components.run_report.facts import UnknownValues, VocabularySize
+from tandem.components.run_report.settings import LookedUpFeature, VocabularySettings
 
 SAMPLE_ROWS = 200_000
 

@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from components.evaluator.results import MetricValue, Verdict
-from components.metrics.catalog import METRICS
-from components.run_report.facts import Facts, Push
+from tandem.components.evaluator.results import MetricValue, Verdict
+from tandem.components.metrics.catalog import METRICS
+from tandem.components.run_report.facts import Facts, Push
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"  # where there is no value

@@ -6,11 +6,11 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel
 
-from models.backbones.backbone import Backbone, States
-from models.layers.experts import Experts
-from models.layers.grouped_dense import glorot_uniform
-from models.settings import LayerSizes
-from models.tasks import TaskGraph
+from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.layers.experts import Experts
+from tandem.models.layers.grouped_dense import glorot_uniform
+from tandem.models.settings import LayerSizes
+from tandem.models.tasks import TaskGraph
 
 
 class Transfer(keras.layers.Layer):

@@ -10,10 +10,10 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel
 
-from models.backbones.backbone import Backbone, States
-from models.layers.grouped_dense import GroupedDense, glorot_uniform
-from models.settings import LayerSizes
-from models.tasks import TaskGraph
+from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.layers.grouped_dense import GroupedDense, glorot_uniform
+from tandem.models.settings import LayerSizes
+from tandem.models.tasks import TaskGraph
 
 
 class Level(keras.layers.Layer):
@@ -81,10 +81,11 @@ class AutoHERI(Backbone):
 
       h_t^l = ReLU( W_t^l h_t^(l-1) + b_t^l + sum over ancestors a and layers k of w_t^(a,k,l) V_t^(a,k,l) h_a^k ),
 
-    with h_t^0 = x. The connection weights w are what is searched for (`models.steps.bilevel`). To the network they are
-    given numbers, variables that are not trainable: 0.5 at first, kept at the relaxed value of each edge while the
-    search lasts, and 0 or 1 after it. So the same network is searched, trained and exported, and nothing of the search
-    is in it. With all connections off it is `SingleDNN`. A connection that is off still costs its multiplications.
+    with h_t^0 = x. The connection weights w are what is searched for (`tandem.models.steps.bilevel`). To the network
+    they are given numbers, variables that are not trainable: 0.5 at first, kept at the relaxed value of each edge while
+    the search lasts, and 0 or 1 after it. So the same network is searched, trained and exported, and nothing of the
+    search is in it. With all connections off it is `SingleDNN`. A connection that is off still costs its
+    multiplications.
 
     The paper searches for connections between the layers of the tasks' networks; how a layer takes another one in is
     decided here: as a further input with a kernel V of its own, so that layers may have different sizes. As in the

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel
 
-from models.tasks import TaskGraph
+from tandem.models.tasks import TaskGraph
 
 
 class States(NamedTuple):

@@ -9,12 +9,12 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel, Field
 
-from models.backbones.backbone import Backbone, States
-from models.layers.experts import mix
-from models.layers.extraction import Extraction, gates_aux
-from models.layers.grouped_dense import glorot_uniform
-from models.settings import LayerSizes
-from models.tasks import TaskGraph
+from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.layers.experts import mix
+from tandem.models.layers.extraction import Extraction, gates_aux
+from tandem.models.layers.grouped_dense import glorot_uniform
+from tandem.models.settings import LayerSizes
+from tandem.models.tasks import TaskGraph
 
 
 def adjacent(graph: TaskGraph) -> np.ndarray:

@@ -6,10 +6,10 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel, Field
 
-from models.backbones.backbone import Backbone, States
-from models.layers.experts import Experts, mix
-from models.settings import LayerSizes
-from models.tasks import TaskGraph
+from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.layers.experts import Experts, mix
+from tandem.models.settings import LayerSizes
+from tandem.models.tasks import TaskGraph
 
 
 class MMoE(Backbone):

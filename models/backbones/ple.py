@@ -5,10 +5,10 @@ from __future__ import annotations
 import tensorflow as tf
 from pydantic import BaseModel, Field, model_validator
 
-from models.backbones.backbone import Backbone, States
-from models.layers.extraction import Extraction, gates_aux
-from models.settings import LayerSizes
-from models.tasks import TaskGraph
+from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.layers.extraction import Extraction, gates_aux
+from tandem.models.settings import LayerSizes
+from tandem.models.tasks import TaskGraph
 
 
 class PLE(Backbone):

@@ -7,10 +7,10 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel, Field, model_validator
 
-from models.backbones.backbone import Backbone, States
-from models.layers.experts import Experts, mix
-from models.settings import LayerSizes
-from models.tasks import TaskGraph
+from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.layers.experts import Experts, mix
+from tandem.models.settings import LayerSizes
+from tandem.models.tasks import TaskGraph
 
 
 def gates_of_all(gates: list[tf.Tensor], owners: list[np.ndarray]) -> tf.Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
-from models.layers.grouped_dense import GroupedDense, glorot_uniform
+from tandem.models.layers.grouped_dense import GroupedDense, glorot_uniform
 
 
 class Experts(keras.layers.Layer):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
-from models.layers.experts import Experts, mix
-from models.settings import LayerSizes
+from tandem.models.layers.experts import Experts, mix
+from tandem.models.settings import LayerSizes
 
 
 def all_experts_gates(gates: tf.Tensor, shared_experts: int) -> tf.Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
-from models.layers.dropout import Dropout
+from tandem.models.layers.dropout import Dropout
 
 
 class MLP(keras.layers.Layer):

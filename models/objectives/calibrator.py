@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import tensorflow as tf
 from pydantic import BaseModel, Field
 
-from models.network import Forward
-from models.objectives.objective import Loss, Objective
+from tandem.models.network import Forward
+from tandem.models.objectives.objective import Loss, Objective
 
 
 class Calibrator(Objective):

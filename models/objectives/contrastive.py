@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from models.precision import Precision, matmul
+from tandem.models.precision import Precision, matmul
 
 # The exponential of 40 summed over 10^20 rows is still a float32, and the sum over any row is far from 0.
 LARGEST_SAFE_LOGIT = 40.0

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from models.network import Forward
-from models.objectives.objective import Loss, Objective
-from models.tasks import TaskGraph
+from tandem.models.network import Forward
+from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.tasks import TaskGraph
 
 
 def log_joint(graph: TaskGraph, logits: Mapping[str, tf.Tensor]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:

@@ -10,8 +10,8 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel
 
-from models.network import Forward
-from models.tasks import TaskGraph
+from tandem.models.network import Forward
+from tandem.models.tasks import TaskGraph
 
 
 class Loss(NamedTuple):

@@ -10,13 +10,13 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel, Field, model_validator
 
-from models.layers.mlp import MLP
-from models.network import Forward
-from models.objectives.contrastive import LARGEST_SAFE_LOGIT, alignment, info_nce
-from models.objectives.objective import Loss, Objective
-from models.precision import Precision, of_products
-from models.settings import LayerSizes
-from models.tasks import TaskGraph
+from tandem.models.layers.mlp import MLP
+from tandem.models.network import Forward
+from tandem.models.objectives.contrastive import LARGEST_SAFE_LOGIT, alignment, info_nce
+from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.precision import Precision, of_products
+from tandem.models.settings import LayerSizes
+from tandem.models.tasks import TaskGraph
 
 
 class Relevance(keras.layers.Layer):

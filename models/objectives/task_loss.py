@@ -8,9 +8,9 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
-from models.network import Forward
-from models.objectives.objective import Loss, Objective
-from models.tasks import TaskGraph
+from tandem.models.network import Forward
+from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.tasks import TaskGraph
 
 
 def mean_over(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from models.objectives.pico import Pico
+from tandem.models.objectives.pico import Pico
 
 
 class TowerPico(Pico):

@@ -10,12 +10,12 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import Field
 
-from models.steps.step import Gradients, Step
-from models.tasks import TaskGraph
+from tandem.models.steps.step import Gradients, Step
+from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
-    from models.learner import Learner
-    from models.network import Network
+    from tandem.models.learner import Learner
+    from tandem.models.network import Network
 
 logger = logging.getLogger("tandem.train")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import tensorflow as tf
 from pydantic import BaseModel
 
-from models.steps.plain import PlainStep
-from models.tasks import TaskGraph
+from tandem.models.steps.plain import PlainStep
+from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
-    from models.learner import Learner
+    from tandem.models.learner import Learner
 
 
 class FineTuneStep(PlainStep):

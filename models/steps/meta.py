@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 from pydantic import BaseModel, Field
 
-from models.features import IDS
-from models.steps.step import Gradients, Step
+from tandem.models.features import IDS
+from tandem.models.steps.step import Gradients, Step
 
 if TYPE_CHECKING:
-    from models.learner import Learner
+    from tandem.models.learner import Learner
 
 Losses = dict[str, tf.Tensor]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from models.steps.step import Gradients, Step
+from tandem.models.steps.step import Gradients, Step
 
 if TYPE_CHECKING:
-    from models.learner import Learner
+    from tandem.models.learner import Learner
 
 
 class PlainStep(Step):

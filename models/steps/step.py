@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tensorflow as tf
 from pydantic import BaseModel
 
-from models.tasks import TaskGraph
+from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
-    from models.learner import Learner
-    from models.network import Network
+    from tandem.models.learner import Learner
+    from tandem.models.network import Network
 
 
 class Gradients(NamedTuple):

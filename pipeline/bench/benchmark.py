@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
-from pipeline import environment, local_runner, progress
-from pipeline.bench import board, child
-from pipeline.bench.report import Report, read_report
-from pipeline.config import Config
-from pipeline.failures import Interrupted, RunError
+from tandem.pipeline import environment, local_runner, progress
+from tandem.pipeline.bench import board, child
+from tandem.pipeline.bench.report import Report, read_report
+from tandem.pipeline.config import Config
+from tandem.pipeline.failures import Interrupted, RunError
 
 if TYPE_CHECKING:
-    from pipeline.bench.job import Job
-    from pipeline.bench.outcome import Outcome
-    from pipeline.bench.plan import Run
+    from tandem.pipeline.bench.job import Job
+    from tandem.pipeline.bench.outcome import Outcome
+    from tandem.pipeline.bench.plan import Run
 
 FOLDER = "bench"
 SCRATCH = "scratch"
@@ -51,13 +51,13 @@ def run(
     started = time.monotonic()
     environment.prepare()
     with progress.working(console or Console(), "loading TensorFlow"):
-        from pipeline.bench.plan import make_plan
+        from tandem.pipeline.bench.plan import make_plan
     plan = make_plan(systems, seeds, config.training.seed, config.model, config.task_graph)
     with local_runner.working(config, "bench", console) as (console, _):
         with progress.working(console, "loading TFX"):
-            from pipeline.bench import results
-            from pipeline.bench.jobs import files_of, make_jobs
-            from pipeline.pipeline import create_data_pipeline
+            from tandem.pipeline.bench import results
+            from tandem.pipeline.bench.jobs import files_of, make_jobs
+            from tandem.pipeline.pipeline import create_data_pipeline
         artifacts, _ = local_runner.run_components(config, console, create_data_pipeline)
         folder = config.output_dir / FOLDER
         jobs = make_jobs(config, files_of(config, artifacts), plan, folder)

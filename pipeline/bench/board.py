@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.progress import ComponentState, End, LiveProgress, PlainProgress, Progress, duration
+from tandem.pipeline.progress import ComponentState, End, LiveProgress, PlainProgress, Progress, duration
 
 SHOWN_BEFORE, SHOWN_AFTER = 6, 3
 """Rows of the live table above and below the run that is going on: many runs do not fit on a screen."""

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-from pipeline.bench.job import Job
-from pipeline.code_version import ROOT
+from tandem.pipeline.bench.job import Job
+from tandem.pipeline.code_version import ROOT
 
-COMMAND = (sys.executable, "-m", "pipeline.bench.worker")
+COMMAND = (sys.executable, "-m", "tandem.pipeline.bench.worker")
 SECONDS_TO_END = 10.0
 
 logger = logging.getLogger("tandem.bench")

@@ -34,7 +34,7 @@ class Job(BaseModel, extra="forbid", frozen=True):
       variant: An ablation of it; None: the system as it is.
       seed: Of the weights and of the order of the rows.
       digest: Of everything that the result depends on.
-      trainer: A `models.trainer.TrainerConfig`, as plain data.
+      trainer: A `tandem.models.trainer.TrainerConfig`, as plain data.
       files: What is read.
       group_by: The column that names the user.
       result: Where the report is written.

@@ -9,17 +9,17 @@ from typing import Any
 
 from tfx.types import Artifact, artifact_utils
 
-from models.checkpoints import digest, files_below
-from models.dataset import matching_files
-from models.registry import RECIPES
-from models.settings import ModelSettings
-from models.trainer import TrainerConfig
-from models.variants import settings_of
-from pipeline.bench.job import Files, Job
-from pipeline.bench.plan import LIGHTGBM, Run
-from pipeline.code_version import code_version
-from pipeline.config import Config
-from pipeline.pipeline import trainer_settings
+from tandem.models.checkpoints import digest, files_below
+from tandem.models.dataset import matching_files
+from tandem.models.registry import RECIPES
+from tandem.models.settings import ModelSettings
+from tandem.models.trainer import TrainerConfig
+from tandem.models.variants import settings_of
+from tandem.pipeline.bench.job import Files, Job
+from tandem.pipeline.bench.plan import LIGHTGBM, Run
+from tandem.pipeline.code_version import code_version
+from tandem.pipeline.config import Config
+from tandem.pipeline.pipeline import trainer_settings
 
 AS_IT_IS = "as_it_is"
 """The folder of a system without ablation."""
@@ -55,7 +55,7 @@ def make_jobs(config: Config, files: Files, runs: Iterable[Run], folder: Path) -
       runs: What to do.
       folder: Of the benchmark.
     """
-    code = code_version("pipeline.bench.worker")
+    code = code_version("tandem.pipeline.bench.worker")
     read = [
         *files.train,
         *files.validation,

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from models.dataset import read_examples
-from models.features import FeatureLayout
-from models.learner import Learner
-from models.tasks import TaskGraph
-from pipeline.bench.report import Distribution, Inside
+from tandem.models.dataset import read_examples
+from tandem.models.features import FeatureLayout
+from tandem.models.learner import Learner
+from tandem.models.tasks import TaskGraph
+from tandem.pipeline.bench.report import Distribution, Inside
 
 BATCH_ROWS = 4096
 MOST_ROWS = 1_000_000

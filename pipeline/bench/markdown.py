@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.bench.sections import Section, how_to_read
-from pipeline.bench.table import Table
+from tandem.pipeline.bench.sections import Section, how_to_read
+from tandem.pipeline.bench.table import Table
 
 
 def page(table: Table, found: Iterable[Section], pictures: Sequence[str]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.bench.sections import Section
-from pipeline.bench.table import Table
+from tandem.pipeline.bench.sections import Section
+from tandem.pipeline.bench.table import Table
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models import registry
-from models.registry import RECIPES
-from models.settings import ModelSettings
-from models.tasks import TaskGraph
-from models.variants import VARIANTS, backbone_of, settings_of
-from pipeline import config_errors
+from tandem.models import registry
+from tandem.models.registry import RECIPES
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import TaskGraph
+from tandem.models.variants import VARIANTS, backbone_of, settings_of
+from tandem.pipeline import config_errors
 
 LIGHTGBM = "lightgbm"
 

@@ -11,8 +11,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.bench.report import Distribution
-from pipeline.bench.table import SystemResult, Table
+from tandem.pipeline.bench.report import Distribution
+from tandem.pipeline.bench.table import SystemResult, Table
 
 INCHES_PER_ROW = 0.34
 DOTS_PER_INCH = 130

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from models.tasks import Output, TaskGraph
+from tandem.models.tasks import Output, TaskGraph
 
 Kind = Literal["root", "conditional", "joint"]
 KINDS: tuple[Kind, ...] = ("root", "conditional", "joint")

@@ -6,16 +6,16 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.bench import markdown, plots
-from pipeline.bench.outcome import Outcome
-from pipeline.bench.published import published
-from pipeline.bench.sections import sections
-from pipeline.bench.table import make_table, write_table
-from pipeline.config import Config
-from pipeline.sample_logs.summary_file import read_summary
+from tandem.pipeline.bench import markdown, plots
+from tandem.pipeline.bench.outcome import Outcome
+from tandem.pipeline.bench.published import published
+from tandem.pipeline.bench.sections import sections
+from tandem.pipeline.bench.table import make_table, write_table
+from tandem.pipeline.config import Config
+from tandem.pipeline.sample_logs.summary_file import read_summary
 
 if TYPE_CHECKING:
-    from pipeline.bench.benchmark import Done
+    from tandem.pipeline.bench.benchmark import Done
 
 TABLE, PAGE = "table.json", "table.md"
 PICTURES = {"table.png": plots.comparison, "gates.png": plots.gates, "temperature.png": plots.temperatures}

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.metrics.groups import NO_GROUP, group_codes
-from components.metrics.slicing import Column
-from components.metrics.values import output_values
-from models.tasks import TaskGraph
+from tandem.components.metrics.groups import NO_GROUP, group_codes
+from tandem.components.metrics.slicing import Column
+from tandem.components.metrics.values import output_values
+from tandem.models.tasks import TaskGraph
 
 BATCH_ROWS = 4096
 LATENCY_ROWS, WARM_UP_CALLS, TIMED_CALLS = 512, 10, 50

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from models.tasks import TaskGraph
-from pipeline.bench.estimates import CONFIDENCE, Difference, Estimate
-from pipeline.bench.published import KINDS, PublishedTable, kind_of
-from pipeline.bench.table import SystemResult, Table
+from tandem.models.tasks import TaskGraph
+from tandem.pipeline.bench.estimates import CONFIDENCE, Difference, Estimate
+from tandem.pipeline.bench.published import KINDS, PublishedTable, kind_of
+from tandem.pipeline.bench.table import SystemResult, Table
 
 NONE = "-"
 REACHABLE = "(best reachable)"

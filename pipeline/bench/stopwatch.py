@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pipeline.bench.report import Speed
+from tandem.pipeline.bench.report import Speed
 
 LEAST_STEPS = 20
 """The time of fewer steps says nothing."""
 
 
 class Stands(Protocol):
-    """Where training stands: `models.checkpoints.Position`."""
+    """Where training stands: `tandem.models.checkpoints.Position`."""
 
     epoch: int
     step: int

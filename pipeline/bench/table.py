@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from models.variants import backbone_of
-from pipeline.bench.estimates import Difference, Estimate, difference, estimate
-from pipeline.bench.plan import COMPARISONS
-from pipeline.bench.report import Inside, Report
+from tandem.models.variants import backbone_of
+from tandem.pipeline.bench.estimates import Difference, Estimate, difference, estimate
+from tandem.pipeline.bench.plan import COMPARISONS
+from tandem.pipeline.bench.report import Inside, Report
 
 METRICS = ("auc", "gauc", "log_loss", "calibration")
 """Of the catalog, those that the table has."""

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from pipeline.bench.outcome import Outcome
-from pipeline.bench.sections import REACHABLE, Section, how_to_read
-from pipeline.progress import duration
+from tandem.pipeline.bench.outcome import Outcome
+from tandem.pipeline.bench.sections import REACHABLE, Section, how_to_read
+from tandem.pipeline.progress import duration
 
 FILE_WIDTH = 120
 

@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.dataset import feature_spec, read_examples
-from models.features import IDS, NUMBERS, FeatureLayout
-from models.tasks import TaskGraph
-from models.trainer import Inputs
-from pipeline.bench.scoring import Answer
+from tandem.models.dataset import feature_spec, read_examples
+from tandem.models.features import IDS, NUMBERS, FeatureLayout
+from tandem.models.tasks import TaskGraph
+from tandem.models.trainer import Inputs
+from tandem.pipeline.bench.scoring import Answer
 
 SETTINGS = {
     "objective": "binary",

@@ -1,4 +1,4 @@
-"""One run, in a process of its own: `python -m pipeline.bench.worker`, with a `Job` on standard input.
+"""One run, in a process of its own: `python -m tandem.pipeline.bench.worker`, with a `Job` on standard input.
 
 Standard output has what the run says, a message per line; everything that libraries say goes to the job's log file. The
 report appears when all is done. The exit code is 0, or 1 with the reason in the last line.
@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from pipeline import environment, run_log
-from pipeline.bench.job import Job
-from pipeline.bench.report import Report, write_report
-from pipeline.failures import reason
+from tandem.pipeline import environment, run_log
+from tandem.pipeline.bench.job import Job
+from tandem.pipeline.bench.report import Report, write_report
+from tandem.pipeline.failures import reason
 
 
 def main() -> int:
@@ -39,7 +39,7 @@ def main() -> int:
 
 def perform(job: Job) -> Report:
     """Trains, evaluates, and looks inside."""
-    from pipeline.bench.plan import LIGHTGBM
+    from tandem.pipeline.bench.plan import LIGHTGBM
 
     return _trees(job) if job.system == LIGHTGBM else _network(job)
 
@@ -47,12 +47,12 @@ def perform(job: Job) -> Report:
 def _network(job: Job) -> Report:
     import tensorflow as tf
 
-    from models.checkpoints import Checkpoints
-    from models.distribution import Replicas
-    from models.trainer import Inputs, TrainerConfig, export_trained, fit
-    from pipeline.bench.look_inside import look_inside
-    from pipeline.bench.scoring import evaluate, latency_ms
-    from pipeline.bench.stopwatch import Stopwatch
+    from tandem.models.checkpoints import Checkpoints
+    from tandem.models.distribution import Replicas
+    from tandem.models.trainer import Inputs, TrainerConfig, export_trained, fit
+    from tandem.pipeline.bench.look_inside import look_inside
+    from tandem.pipeline.bench.scoring import evaluate, latency_ms
+    from tandem.pipeline.bench.stopwatch import Stopwatch
 
     logger = logging.getLogger("tandem.bench")
     config = TrainerConfig.model_validate(job.trainer)
@@ -93,12 +93,12 @@ def _network(job: Job) -> Report:
 
 
 def _trees(job: Job) -> Report:
-    from models.features import FeatureLayout
-    from models.tasks import TaskGraph
-    from models.trainer import Inputs, TrainerConfig
-    from pipeline.bench import trees
-    from pipeline.bench.report import Speed
-    from pipeline.bench.scoring import evaluate, latency_ms
+    from tandem.models.features import FeatureLayout
+    from tandem.models.tasks import TaskGraph
+    from tandem.models.trainer import Inputs, TrainerConfig
+    from tandem.pipeline.bench import trees
+    from tandem.pipeline.bench.report import Speed
+    from tandem.pipeline.bench.scoring import evaluate, latency_ms
 
     config = TrainerConfig.model_validate(job.trainer)
     graph, layout = TaskGraph(config.tasks), FeatureLayout(config.features)

@@ -1,10 +1,10 @@
 """Sample logs with known truth: impressions, clicks, carts and conversions of an invented shop."""
 
-from pipeline.sample_logs.delays import CLICK_WINDOW_HOURS, CONVERSION_WINDOW_HOURS, late_conversion_share
-from pipeline.sample_logs.generator import GENERATOR_VERSION, MIN_IMPRESSIONS, write_sample_logs
-from pipeline.sample_logs.timeline import DAYS, EVAL_START, START
-from pipeline.sample_logs.truth import Reachable, SampleTruth, StreamCounts
-from pipeline.sample_logs.world import CART_RATE, CLICK_RATE, CONVERSION_RATE
+from tandem.pipeline.sample_logs.delays import CLICK_WINDOW_HOURS, CONVERSION_WINDOW_HOURS, late_conversion_share
+from tandem.pipeline.sample_logs.generator import GENERATOR_VERSION, MIN_IMPRESSIONS, write_sample_logs
+from tandem.pipeline.sample_logs.timeline import DAYS, EVAL_START, START
+from tandem.pipeline.sample_logs.truth import Reachable, SampleTruth, StreamCounts
+from tandem.pipeline.sample_logs.world import CART_RATE, CLICK_RATE, CONVERSION_RATE
 
 __all__ = [
     "CART_RATE",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.sample_logs.draws import pick, skewed_shares
-from pipeline.sample_logs.impressions import Impressions
-from pipeline.sample_logs.timeline import hour_of_day
+from tandem.pipeline.sample_logs.draws import pick, skewed_shares
+from tandem.pipeline.sample_logs.impressions import Impressions
+from tandem.pipeline.sample_logs.timeline import hour_of_day
 
 DEVICES = ("desktop", "mobile_app", "mobile_web", "tablet", "tv")
 PLACEMENTS = ("banner", "cart", "checkout", "feed", "home", "product", "search", "sidebar")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.sample_logs.draws import pick
-from pipeline.sample_logs.timeline import HOUR_MS
+from tandem.pipeline.sample_logs.draws import pick
+from tandem.pipeline.sample_logs.timeline import HOUR_MS
 
 # The windows that the truth is about: a later event is no label.
 CLICK_WINDOW_HOURS = 12

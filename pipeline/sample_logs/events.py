@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.sample_logs.delays import (
+from tandem.pipeline.sample_logs.delays import (
     LATE_CLICK_SHARE,
     cart_delays,
     click_delays,
     conversion_delays,
     late_conversion_share,
 )
-from pipeline.sample_logs.world import Probabilities
+from tandem.pipeline.sample_logs.world import Probabilities
 
 
 class Events(NamedTuple):

@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.sample_logs.files import write_json
+from tandem.pipeline.sample_logs.files import write_json
 
 _MANIFEST = "manifest.json"
 _OUR_FILES = re.compile(

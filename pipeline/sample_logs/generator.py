@@ -15,12 +15,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.sample_logs.files import write_table
-from pipeline.sample_logs.folder import appearing_whole, check_replaceable, is_complete, write_manifest
-from pipeline.sample_logs.log_writer import LogWriter
-from pipeline.sample_logs.summary_file import read_summary, write_summary
-from pipeline.sample_logs.truth import SampleTruth
-from pipeline.sample_logs.world import World
+from tandem.pipeline.sample_logs.files import write_table
+from tandem.pipeline.sample_logs.folder import appearing_whole, check_replaceable, is_complete, write_manifest
+from tandem.pipeline.sample_logs.log_writer import LogWriter
+from tandem.pipeline.sample_logs.summary_file import read_summary, write_summary
+from tandem.pipeline.sample_logs.truth import SampleTruth
+from tandem.pipeline.sample_logs.world import World
 
 _LOG = logging.getLogger("tandem.pipeline")
 

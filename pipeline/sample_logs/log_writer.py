@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline.sample_logs.context import DEVICES, PAGES, PLACEMENTS
-from pipeline.sample_logs.events import Events, draw_carts_and_conversions, draw_clicks
-from pipeline.sample_logs.impressions import Impressions
-from pipeline.sample_logs.outcomes import TABLE_SCHEMA, Outcomes, outcome_table
-from pipeline.sample_logs.streams import HEADERS, NO_LINES, Stream, StreamLines
-from pipeline.sample_logs.text_columns import decoded, digits, joined
-from pipeline.sample_logs.truth import CART, CLICK, CONVERSION, StreamCounts
-from pipeline.sample_logs.untidy import OrphanSource, repeat_delays, repeated_rows
-from pipeline.sample_logs.world import World
+from tandem.pipeline.sample_logs.context import DEVICES, PAGES, PLACEMENTS
+from tandem.pipeline.sample_logs.events import Events, draw_carts_and_conversions, draw_clicks
+from tandem.pipeline.sample_logs.impressions import Impressions
+from tandem.pipeline.sample_logs.outcomes import TABLE_SCHEMA, Outcomes, outcome_table
+from tandem.pipeline.sample_logs.streams import HEADERS, NO_LINES, Stream, StreamLines
+from tandem.pipeline.sample_logs.text_columns import decoded, digits, joined
+from tandem.pipeline.sample_logs.truth import CART, CLICK, CONVERSION, StreamCounts
+from tandem.pipeline.sample_logs.untidy import OrphanSource, repeat_delays, repeated_rows
+from tandem.pipeline.sample_logs.world import World
 
 _FIRST_ID = 1_000_000_000
 _LABEL_OF = {"clicks": CLICK, "carts": CART, "conversions": CONVERSION}

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from components.metrics.ranking import auc, grouped_auc
-from pipeline.sample_logs.impressions import Impressions
-from pipeline.sample_logs.timeline import in_evaluation
-from pipeline.sample_logs.truth import CART, CLICK, CONVERSION, LABELS, Reachable
-from pipeline.sample_logs.world import Probabilities
+from tandem.components.metrics.ranking import auc, grouped_auc
+from tandem.pipeline.sample_logs.impressions import Impressions
+from tandem.pipeline.sample_logs.timeline import in_evaluation
+from tandem.pipeline.sample_logs.truth import CART, CLICK, CONVERSION, LABELS, Reachable
+from tandem.pipeline.sample_logs.world import Probabilities
 
 TABLE_SCHEMA = pa.schema(
     [

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline.sample_logs.draws import pick_skewed, skewed_shares
-from pipeline.sample_logs.text_columns import decoded, named
+from tandem.pipeline.sample_logs.draws import pick_skewed, skewed_shares
+from tandem.pipeline.sample_logs.text_columns import decoded, named
 
 SEGMENTS = ("commuters", "families", "gamers", "gardeners", "students", "travelers")
 CATEGORIES = (

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.sample_logs.files import write_gzip
-from pipeline.sample_logs.truth import StreamCounts
-from pipeline.sample_logs.untidy import malformed_lines
+from tandem.pipeline.sample_logs.files import write_gzip
+from tandem.pipeline.sample_logs.truth import StreamCounts
+from tandem.pipeline.sample_logs.untidy import malformed_lines
 
 HEADERS = {
     "impressions": ("impression_id", "time_ms", "user_id", "item_id", "device", "placement", "page", "position"),

@@ -7,8 +7,8 @@ import json
 import math
 from pathlib import Path
 
-from pipeline.sample_logs.files import write_json
-from pipeline.sample_logs.truth import Reachable, SampleTruth, StreamCounts
+from tandem.pipeline.sample_logs.files import write_json
+from tandem.pipeline.sample_logs.truth import Reachable, SampleTruth, StreamCounts
 
 _RANKINGS = ("best", "eval_best")
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.sample_logs.draws import rounded_share, sample_rows
-from pipeline.sample_logs.timeline import HOUR_MS
+from tandem.pipeline.sample_logs.draws import rounded_share, sample_rows
+from tandem.pipeline.sample_logs.timeline import HOUR_MS
 
 # Shares of a stream's first rows.
 REPEATED = {"impressions": 0.01, "clicks": 0.02, "carts": 0.02, "conversions": 0.02}

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.sample_logs.context import POSITIONS, Context
-from pipeline.sample_logs.delays import LATE_CLICK_SHARE, late_conversion_share
-from pipeline.sample_logs.draws import pick
-from pipeline.sample_logs.impressions import Impressions
-from pipeline.sample_logs.population import CATEGORIES, SEGMENTS, draw_items, draw_users
-from pipeline.sample_logs.timeline import HOUR_MS, START, hour_shares
+from tandem.pipeline.sample_logs.context import POSITIONS, Context
+from tandem.pipeline.sample_logs.delays import LATE_CLICK_SHARE, late_conversion_share
+from tandem.pipeline.sample_logs.draws import pick
+from tandem.pipeline.sample_logs.impressions import Impressions
+from tandem.pipeline.sample_logs.population import CATEGORIES, SEGMENTS, draw_items, draw_users
+from tandem.pipeline.sample_logs.timeline import HOUR_MS, START, hour_shares
 
 # Mean rates, of events within their windows and of later ones.
 CLICK_RATE = 0.045  # of impressions

@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 import pytest
 
-from models.features import BagFeature, CategoricalFeature, FeatureLayout, NumericFeature
-from models.tasks import Task, TaskGraph
+from tandem.models.features import BagFeature, CategoricalFeature, FeatureLayout, NumericFeature
+from tandem.models.tasks import Task, TaskGraph
 
 TOKENS = 40
 
@@ -82,7 +82,7 @@ def transform_output(layout, tmp_path_factory):
         import tensorflow_transform.beam as tft_beam
         from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
-        from models.preprocessing import preprocessing_fn
+        from tandem.models.preprocessing import preprocessing_fn
 
         spec = {
             "user": tf.io.VarLenFeature(tf.string),
@@ -143,9 +143,9 @@ def files(batch_of, graph, tmp_path_factory):
 @pytest.fixture
 def run_trainer(files, layout, graph, transform_output, tmp_path):
     """Runs the training function as an attempt of a number; returns the folder in which its outputs lie."""
-    from models.dataset import read_examples
-    from models.trainer import run_fn
-    from models.vocabulary import read_vocabulary
+    from tandem.models.dataset import read_examples
+    from tandem.models.trainer import run_fn
+    from tandem.models.vocabulary import read_vocabulary
 
     # The files' ids were drawn for 40 tokens; the transform graph knows fewer.
     tokens = len(read_vocabulary(transform_output))

@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from models import training
-from models.distribution import Replicas
-from models.features import CategoricalFeature, FeatureLayout, NumericFeature
-from models.registry import build
-from models.settings import ModelSettings, TrainingSettings
-from models.tasks import Task, TaskGraph
+from tandem.models import training
+from tandem.models.distribution import Replicas
+from tandem.models.features import CategoricalFeature, FeatureLayout, NumericFeature
+from tandem.models.registry import build
+from tandem.models.settings import ModelSettings, TrainingSettings
+from tandem.models.tasks import Task, TaskGraph
 
 ROWS, BATCH = 100, 24
 LAYOUT = FeatureLayout([CategoricalFeature(name="user"), CategoricalFeature(name="item"), NumericFeature(name="price")])

@@ -3,11 +3,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models.balancing import FixedWeights, UncertaintyWeights
-from models.objectives.objective import Loss
-from models.registry import build
-from models.settings import ModelSettings
-from models.tasks import Task, TaskGraph
+from tandem.models.balancing import FixedWeights, UncertaintyWeights
+from tandem.models.objectives.objective import Loss
+from tandem.models.registry import build
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph([Task(name="a"), Task(name="b", given="a")])
 

@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models import training
-from models.checkpoints import Checkpoints, Position, digest, files_below
-from models.layers.dropout import generators
-from models.registry import build
-from models.settings import EarlyStopping, ModelSettings, TrainingSettings
+from tandem.models import training
+from tandem.models.checkpoints import Checkpoints, Position, digest, files_below
+from tandem.models.layers.dropout import generators
+from tandem.models.registry import build
+from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ModelSettings(recipe="shared_bottom_pico", tower_layers=(8, 4), dropout=0.3)
@@ -154,7 +154,7 @@ def test_one_checkpoint_is_kept_and_none_after_deletion(tmp_path):
 
 def test_checkpoints_are_saved_when_they_are_due(tmp_path, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("models.checkpoints.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tandem.models.checkpoints.time.monotonic", lambda: now[0])
     checkpoints = Checkpoints(os.fspath(tmp_path), 2)
     checkpoints.resume({"table": tf.Variable([0.0])})
     saved = []
@@ -192,7 +192,7 @@ SCRIPT = """
 import os, signal, sys
 import tensorflow as tf
 import tensorflow.python.checkpoint.checkpoint_management as management
-from models.checkpoints import Checkpoints
+from tandem.models.checkpoints import Checkpoints
 table = tf.Variable(tf.zeros([100_000]))
 checkpoints = Checkpoints(sys.argv[1], 1)
 checkpoints.resume({"table": table})

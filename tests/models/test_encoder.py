@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.encoder import Encoder
-from models.features import BagFeature, CategoricalFeature, FeatureLayout, NumericFeature
+from tandem.models.encoder import Encoder
+from tandem.models.features import BagFeature, CategoricalFeature, FeatureLayout, NumericFeature
 
 
 def encode(pooling="mean", cross_layers=0):

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models.export import Signatures, export
-from models.registry import RECIPES, build
-from models.settings import ModelSettings
-from models.vocabulary import read_vocabulary
+from tandem.models.export import Signatures, export
+from tandem.models.registry import RECIPES, build
+from tandem.models.settings import ModelSettings
+from tandem.models.vocabulary import read_vocabulary
 
 ASK = """
 import json, sys
@@ -21,7 +21,7 @@ answer = tf.saved_model.load(sys.argv[1]).signatures["serving_default"](examples
 print(json.dumps({
     "answers": {name: values.numpy().tolist() for name, values in answer.items()},
     "ours": sorted({name.partition(".")[0] for name in sys.modules}
-                   & {"models", "components", "pipeline", "tensorflow_transform", "tfx", "tensorflow_recommenders"}),
+                   & {"tandem", "tensorflow_transform", "tfx", "tensorflow_recommenders"}),
 }))
 """
 

@@ -1,6 +1,6 @@
 import pytest
 
-from models.features import BagFeature, CategoricalFeature, FeatureLayout, NumericFeature, Slots
+from tandem.models.features import BagFeature, CategoricalFeature, FeatureLayout, NumericFeature, Slots
 
 
 def test_rows_of_the_table_do_not_overlap(layout):

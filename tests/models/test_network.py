@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from models.network import MOST_GIVEN_PARENT
-from models.registry import RECIPES, build
-from models.settings import ModelSettings
-from models.tasks import Task, TaskGraph
+from tandem.models.network import MOST_GIVEN_PARENT
+from tandem.models.registry import RECIPES, build
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph([Task(name="click"), Task(name="view", given="click"), Task(name="buy", given="view")])
 

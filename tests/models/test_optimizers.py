@@ -9,7 +9,7 @@ import tf_keras as keras
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.optimizers import LazyAdam
+from tandem.models.optimizers import LazyAdam
 
 ROWS, DIM = 6, 2
 RATE, EPSILON = 0.1, 1e-7
@@ -289,7 +289,7 @@ def test_adagrad_and_sgd_of_keras_treat_sparse_gradients_as_dense_ones(make):
 TWO_REPLICAS = """
 import numpy as np
 import tensorflow as tf
-from models.optimizers import LazyAdam
+from tandem.models.optimizers import LazyAdam
 
 [cpu] = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.features import Vocabulary
-from models.vocabulary import rank, read_vocabulary
+from tandem.models.features import Vocabulary
+from tandem.models.vocabulary import rank, read_vocabulary
 
 
 def example(**columns):

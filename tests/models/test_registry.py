@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models.registry import RECIPES, build, check
-from models.settings import ModelSettings, TrainingSettings
-from models.training import initialize, train
+from tandem.models.registry import RECIPES, build, check
+from tandem.models.settings import ModelSettings, TrainingSettings
+from tandem.models.training import initialize, train
 
 TOKENS = 40  # As in the batches of conftest.
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.tasks import Task, TaskGraph
+from tandem.models.tasks import Task, TaskGraph
 
 CHAIN = [Task(name="buy", given="view"), Task(name="click"), Task(name="view", given="click")]
 

@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models.dataset import matching_files, read_examples, shuffled_passes
-from models.registry import build
-from models.settings import EarlyStopping, ModelSettings, TrainingSettings
-from models.training import initialize, train
-from models.validation import base_rates, validate
+from tandem.models.dataset import matching_files, read_examples, shuffled_passes
+from tandem.models.registry import build
+from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
+from tandem.models.training import initialize, train
+from tandem.models.validation import base_rates, validate
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_max_steps_ends_training_whatever_the_epochs(batch_of, graph, layout):
 
 
 def test_who_watches_is_told_of_the_start_of_every_pass_and_of_every_call(batch_of, graph, layout, monkeypatch):
-    monkeypatch.setattr("models.training.STEPS_PER_CALL", 2)
+    monkeypatch.setattr("tandem.models.training.STEPS_PER_CALL", 2)
     learner = build(ModelSettings(tower_layers=(4,)), graph, layout, 40)
     rows = tf.data.Dataset.from_tensor_slices(batch_of(graph, 96)).batch(32)
     initialize(learner, graph, rows)
@@ -146,7 +146,7 @@ def test_an_attempt_resumes_what_the_same_settings_left(run_trainer, tmp_path, m
     caplog.set_level(logging.INFO, "tandem.train")
     kept = tmp_path / "Trainer" / "checkpoints"
     with monkeypatch.context() as patch:
-        patch.setattr("models.trainer.export", lambda *args: 1 / 0)
+        patch.setattr("tandem.models.trainer.export", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run_trainer(attempt=1)
     (folder,) = kept.iterdir()

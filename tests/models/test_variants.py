@@ -2,10 +2,10 @@
 
 import pytest
 
-from models.registry import RECIPES, build, check
-from models.settings import ModelSettings
-from models.tasks import Task, TaskGraph
-from models.variants import VARIANTS, backbone_of, settings_of
+from tandem.models.registry import RECIPES, build, check
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import Task, TaskGraph
+from tandem.models.variants import VARIANTS, backbone_of, settings_of
 
 GRAPH = TaskGraph([Task(name="click"), Task(name="buy", given="click")])
 NAMES = [(recipe, variant) for recipe, variants in VARIANTS.items() for variant in variants]

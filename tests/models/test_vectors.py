@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 import tf_keras as keras
 
-from models.export import export
-from models.registry import build
-from models.settings import ModelSettings
-from models.vectors import feature_vectors
-from models.vocabulary import read_vocabulary
-from pipeline import vector_file
+from tandem.models.export import export
+from tandem.models.registry import build
+from tandem.models.settings import ModelSettings
+from tandem.models.vectors import feature_vectors
+from tandem.models.vocabulary import read_vocabulary
+from tandem.pipeline import vector_file
 
 
 @pytest.fixture(scope="module", params=["shared_bottom", "single_dnn"])

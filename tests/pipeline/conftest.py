@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import yaml_file
+from tandem.pipeline import yaml_file
 
 SETTINGS = textwrap.dedent(
     """

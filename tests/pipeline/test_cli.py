@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cli
-from pipeline.config_errors import ConfigError
-from pipeline.failures import Interrupted, RunError
+from tandem.pipeline import cli
+from tandem.pipeline.config_errors import ConfigError
+from tandem.pipeline.failures import Interrupted, RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_help_imports_nothing_heavy(arguments):
     code = f"""
 import json, sys
-from pipeline import cli
+from tandem.pipeline import cli
 try:
     cli.main({arguments!r})
 except SystemExit as end:
@@ -65,30 +65,30 @@ def calls(monkeypatch):
 
 
 def test_run(calls):
-    calls("pipeline.config.load", "the config")
-    calls("pipeline.local_runner.run", "the result")
-    calls("pipeline.summary.show")
+    calls("tandem.pipeline.config.load", "the config")
+    calls("tandem.pipeline.local_runner.run", "the result")
+    calls("tandem.pipeline.summary.show")
     assert cli.main(["run", "c.yaml", "--data", "d", "--output", "o", "--set", "a=1", "--set", "b.c=2"]) == 0
     assert calls.found == [
-        ("pipeline.config.load", "c.yaml", "d", ["a=1", "b.c=2"], "o"),
-        ("pipeline.local_runner.run", "the config"),
-        ("pipeline.summary.show", "the result"),
+        ("tandem.pipeline.config.load", "c.yaml", "d", ["a=1", "b.c=2"], "o"),
+        ("tandem.pipeline.local_runner.run", "the config"),
+        ("tandem.pipeline.summary.show", "the result"),
     ]
 
 
 @pytest.mark.parametrize(("failed", "code"), [({}, 0), ({"mmoe seed 1": "no memory"}, 1)])
 def test_bench(calls, failed, code):
     outcome = types.SimpleNamespace(table=types.SimpleNamespace(failed=failed))
-    calls("pipeline.config.load", "the config")
-    calls("pipeline.bench.benchmark.run", outcome)
-    calls("pipeline.bench.terminal.show")
+    calls("tandem.pipeline.config.load", "the config")
+    calls("tandem.pipeline.bench.benchmark.run", outcome)
+    calls("tandem.pipeline.bench.terminal.show")
     assert cli.main(["bench", "c.yaml", "--systems", "mmoe", "ple_pico/*", "--seeds", "2", "--output", "o"]) == code
     assert cli.main(["bench", "c.yaml", "--data", "d", "--set", "a=1"]) == code
-    assert [call for call in calls.found if call[0] != "pipeline.bench.terminal.show"] == [
-        ("pipeline.config.load", "c.yaml", None, [], "o"),
-        ("pipeline.bench.benchmark.run", "the config", ["mmoe", "ple_pico/*"], 2),
-        ("pipeline.config.load", "c.yaml", "d", ["a=1"], None),
-        ("pipeline.bench.benchmark.run", "the config", None, 3),
+    assert [call for call in calls.found if call[0] != "tandem.pipeline.bench.terminal.show"] == [
+        ("tandem.pipeline.config.load", "c.yaml", None, [], "o"),
+        ("tandem.pipeline.bench.benchmark.run", "the config", ["mmoe", "ple_pico/*"], 2),
+        ("tandem.pipeline.config.load", "c.yaml", "d", ["a=1"], None),
+        ("tandem.pipeline.bench.benchmark.run", "the config", None, 3),
     ]
 
 
@@ -104,10 +104,13 @@ def test_bench_answers_a_wrong_name_with_the_right_ones(tmp_path, capsys):
 
 @pytest.mark.parametrize(("good", "code"), [(True, 0), (False, 1)])
 def test_doctor(calls, good, code):
-    calls("pipeline.doctor.examine", good)
+    calls("tandem.pipeline.doctor.examine", good)
     assert cli.main(["doctor"]) == code
     assert cli.main(["doctor", "c.yaml", "--data", "d"]) == code
-    assert calls.found == [("pipeline.doctor.examine", None, None), ("pipeline.doctor.examine", "c.yaml", "d")]
+    assert calls.found == [
+        ("tandem.pipeline.doctor.examine", None, None),
+        ("tandem.pipeline.doctor.examine", "c.yaml", "d"),
+    ]
 
 
 def test_sample(tmp_path, capsys):
@@ -125,9 +128,9 @@ def test_sample_refuses_a_folder_with_something_else(tmp_path, capsys):
 
 
 def test_models_lists_every_recipe_ablation_and_comparison(capsys):
-    from models.registry import RECIPES
-    from models.variants import VARIANTS
-    from pipeline.bench.plan import COMPARISONS
+    from tandem.models.registry import RECIPES
+    from tandem.models.variants import VARIANTS
+    from tandem.pipeline.bench.plan import COMPARISONS
 
     assert cli.main(["models"]) == 0
     answer = capsys.readouterr().out
@@ -153,8 +156,8 @@ def test_models_lists_every_recipe_ablation_and_comparison(capsys):
     ],
 )
 def test_errors_are_told_in_words(calls, capsys, error, code, message):
-    calls("pipeline.config.load", "the config")
-    calls("pipeline.local_runner.run", error=error)
+    calls("tandem.pipeline.config.load", "the config")
+    calls("tandem.pipeline.local_runner.run", error=error)
     assert cli.main(["run", "c.yaml"]) == code
     answer = capsys.readouterr().err
     assert answer.startswith(message)
@@ -162,8 +165,8 @@ def test_errors_are_told_in_words(calls, capsys, error, code, message):
 
 
 def test_debug_shows_the_traceback(calls, capsys):
-    calls("pipeline.config.load", "the config")
-    calls("pipeline.local_runner.run", error=RunError("no rows"))
+    calls("tandem.pipeline.config.load", "the config")
+    calls("tandem.pipeline.local_runner.run", error=RunError("no rows"))
     assert cli.main(["run", "c.yaml", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
@@ -178,6 +181,6 @@ def test_a_run_without_thresholds_is_refused_before_it_starts(config_file, capsy
 
 
 def test_a_bad_configuration_is_told_line_by_line(calls, capsys):
-    calls("pipeline.config.load", error=ConfigError(["c.yaml:1: a", "c.yaml:2: b"]))
+    calls("tandem.pipeline.config.load", error=ConfigError(["c.yaml:1: a", "c.yaml:2: b"]))
     assert cli.main(["run", "c.yaml"]) == 1
     assert capsys.readouterr().err == "c.yaml:1: a\nc.yaml:2: b\n"

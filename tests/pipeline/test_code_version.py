@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.code_version import code_version
+from tandem.pipeline.code_version import code_version
 
 
 @pytest.fixture
@@ -56,5 +56,5 @@ def test_a_module_that_is_not_there(project):
 
 
 def test_the_transform_does_not_depend_on_the_trainer():
-    assert code_version("models.preprocessing") != code_version("models.trainer")
-    assert code_version("models.trainer") == code_version("models.trainer")
+    assert code_version("tandem.models.preprocessing") != code_version("tandem.models.trainer")
+    assert code_version("tandem.models.trainer") == code_version("tandem.models.trainer")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.log_example_gen.settings import ExampleColumn, Label
-from pipeline.config import ConfigError, load
+from tandem.components.log_example_gen.settings import ExampleColumn, Label
+from tandem.pipeline.config import ConfigError, load
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -327,6 +327,6 @@ def test_the_configurations_of_the_project_are_sound(path):
 
 def test_reading_a_configuration_imports_nothing_heavy():
     heavy = ("tensorflow", "tfx", "apache_beam", "numpy")
-    code = f"import sys, pipeline.config; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, tandem.pipeline.config; print([name for name in {heavy} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

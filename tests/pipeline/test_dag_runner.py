@@ -10,10 +10,10 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.curated_schema.component import CuratedSchema
-from pipeline.dag_runner import DagRunner, component_names
-from pipeline.failures import ComponentFailed, Interrupted
-from pipeline.progress import PlainProgress
+from tandem.components.curated_schema.component import CuratedSchema
+from tandem.pipeline.dag_runner import DagRunner, component_names
+from tandem.pipeline.failures import ComponentFailed, Interrupted
+from tandem.pipeline.progress import PlainProgress
 
 STATES = (
     "select Type.name, Execution.last_known_state from Execution join Type on Type.id = type_id order by Execution.id"

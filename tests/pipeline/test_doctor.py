@@ -4,8 +4,8 @@ import os
 import pytest
 from rich.console import Console
 
-from pipeline import doctor
-from pipeline.config import load
+from tandem.pipeline import doctor
+from tandem.pipeline.config import load
 
 
 def texts(found, status):

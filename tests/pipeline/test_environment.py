@@ -1,7 +1,7 @@
 import os
 import sys
 
-from pipeline import environment
+from tandem.pipeline import environment
 
 
 def test_prepare(monkeypatch):

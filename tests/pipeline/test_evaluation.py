@@ -8,12 +8,12 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.utils import config_util
 
-from components.evaluator.bounds import bounds
-from components.evaluator.settings import EvaluationSettings
-from components.evaluator.verdict import Bound
-from components.metrics.rows import Layout
-from models.tasks import Task, TaskGraph
-from pipeline.evaluation import eval_config, final_columns
+from tandem.components.evaluator.bounds import bounds
+from tandem.components.evaluator.settings import EvaluationSettings
+from tandem.components.evaluator.verdict import Bound
+from tandem.components.metrics.rows import Layout
+from tandem.models.tasks import Task, TaskGraph
+from tandem.pipeline.evaluation import eval_config, final_columns
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.failures import ComponentFailed, paragraph, reason
+from tandem.pipeline.failures import ComponentFailed, paragraph, reason
 
 BEAM = """Traceback (most recent call last):
   File "worker.py", line 300, in _execute
@@ -14,7 +14,7 @@ During handling of the above exception, another exception occurred:
 Traceback (most recent call last):
   File "worker.py", line 1501, in process
     raise LogsError(
-components.log_example_gen.sources.LogsError: clicks: 12 of 100 rows are bad
+tandem.components.log_example_gen.sources.LogsError: clicks: 12 of 100 rows are bad
   no_impression 12 [while running 'Join/ParDo(Do)-ptransform-5']
 """
 

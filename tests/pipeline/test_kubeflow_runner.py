@@ -1,8 +1,8 @@
 import pytest
 from kfp import components
 
-from pipeline.config import load
-from pipeline.kubeflow_runner import compile_package
+from tandem.pipeline.config import load
+from tandem.pipeline.kubeflow_runner import compile_package
 
 
 def test_kfp_reads_the_package_back(config_file, logs, tmp_path):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline import local_runner
-from pipeline.config import load
-from pipeline.failures import ComponentFailed, Interrupted, RunError
+from tandem.pipeline import local_runner
+from tandem.pipeline.config import load
+from tandem.pipeline.failures import ComponentFailed, Interrupted, RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,7 +69,7 @@ def test_an_output_folder_that_cannot_be_made(config_file, console, logs, tmp_pa
 HOLD = """
 import sys
 from pathlib import Path
-from pipeline.local_runner import _locked
+from tandem.pipeline.local_runner import _locked
 with _locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

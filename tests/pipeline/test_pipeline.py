@@ -4,8 +4,8 @@ import pytest
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
-from pipeline.config import load
-from pipeline.pipeline import create_data_pipeline, create_pipeline, trainer_settings, transform_settings
+from tandem.pipeline.config import load
+from tandem.pipeline.pipeline import create_data_pipeline, create_pipeline, trainer_settings, transform_settings
 
 VALIDATION = (
     "logs.split={train: {before: 2024-03-07}, validation: {from: 2024-03-09, before: 2024-03-11}, "
@@ -110,12 +110,12 @@ def test_new_logs_are_noticed(built, logs):
 
 def test_new_code_is_noticed(built, monkeypatch):
     before = built()
-    monkeypatch.setattr("pipeline.pipeline.code_version", lambda *modules: "+".join(modules))
+    monkeypatch.setattr("tandem.pipeline.pipeline.code_version", lambda *modules: "+".join(modules))
     assert changed(before, built()) == {"LogExampleGen", "Transform", "Trainer", "ModelEvaluator"}
 
 
 def test_new_code_or_a_new_template_makes_a_new_report(built, monkeypatch, tmp_path):
-    from components.run_report import page
+    from tandem.components.run_report import page
 
     before = built()
     template = tmp_path / "report.html"
@@ -125,8 +125,8 @@ def test_new_code_or_a_new_template_makes_a_new_report(built, monkeypatch, tmp_p
 
 
 def test_the_report_is_told_where_unknown_values_stand(config_file):
-    from models.features import FeatureLayout
-    from pipeline.report_settings import report_settings
+    from tandem.models.features import FeatureLayout
+    from tandem.pipeline.report_settings import report_settings
 
     config = load(config_file)
     settings, layout = report_settings(config), FeatureLayout(config.features)
@@ -142,7 +142,7 @@ def test_the_report_is_told_where_unknown_values_stand(config_file):
 
 
 def test_the_report_tells_settings_of_the_command_line(config_file):
-    from pipeline.report_settings import report_settings
+    from tandem.pipeline.report_settings import report_settings
 
     configuration = report_settings(load(config_file, overrides=["training.seed=5"])).configuration
     assert "seed: 5" in configuration
@@ -166,7 +166,7 @@ def test_the_transform_and_the_trainer_are_told_what_they_need(config_file):
 
 
 def test_the_trainer_accepts_its_settings(config_file):
-    from models.trainer import TrainerConfig
+    from tandem.models.trainer import TrainerConfig
 
     config = load(config_file)
     accepted = TrainerConfig.model_validate(trainer_settings(config))
@@ -183,7 +183,7 @@ def test_training_looks_at_the_validation_part_where_there_is_one(built, overrid
 
 
 def test_the_folder_of_checkpoints_reaches_the_trainer(config_file, logs, tmp_path):
-    from models.trainer import TrainerConfig
+    from tandem.models.trainer import TrainerConfig
 
     for folder in (None, "/volume/checkpoints"):
         pipeline = create_pipeline(load(config_file), root=str(tmp_path), checkpoint_dir=folder)

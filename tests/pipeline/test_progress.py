@@ -5,7 +5,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from pipeline.progress import LiveProgress, PlainProgress, counting, create, working
+from tandem.pipeline.progress import LiveProgress, PlainProgress, counting, create, working
 
 NOW = datetime.datetime(2024, 3, 1, 9, 30, 5)
 LOG = logging.getLogger("tandem.anything")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from components.run_report.executor import REPORT_FILE
-from pipeline import cli, report_server
-from pipeline.failures import RunError
+from tandem.components.run_report.executor import REPORT_FILE
+from tandem.pipeline import cli, report_server
+from tandem.pipeline.failures import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,7 +68,7 @@ def test_a_missing_report_is_told_by_the_command(tmp_path, capsys):
 def served(tmp_path):
     """The command, serving on a free port: the process, the address and the file."""
     path = make_report(tmp_path / "out")
-    command = [sys.executable, "-m", "pipeline", "report", "--output", str(tmp_path / "out"), "--port", "0"]
+    command = [sys.executable, "-m", "tandem", "report", "--output", str(tmp_path / "out"), "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == f"{path}\n"

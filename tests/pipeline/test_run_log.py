@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import logging, os, sys, warnings
 from pathlib import Path
-from pipeline.run_log import captured
+from tandem.pipeline.run_log import captured
 
 with captured(Path(sys.argv[1])) as terminal:
     print("printed")

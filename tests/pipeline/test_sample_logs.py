@@ -15,7 +15,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from pipeline.sample_logs import (
+from tandem.pipeline.sample_logs import (
     CLICK_WINDOW_HOURS,
     CONVERSION_WINDOW_HOURS,
     DAYS,

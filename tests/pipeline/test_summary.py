@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from components.evaluator.results import Finding, MetricValue, Verdict
-from pipeline import summary
-from pipeline.run_result import ComponentRun, RunResult
+from tandem.components.evaluator.results import Finding, MetricValue, Verdict
+from tandem.pipeline import summary
+from tandem.pipeline.run_result import ComponentRun, RunResult
 
 REASON = Finding((), "click", "auc", 0.51, 0.6, "absolute", None, "auc of click is 0.5100, below its bound 0.6")
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pipeline import yaml_file
+from tandem.pipeline import yaml_file
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
-from components.blessed_model.baseline import ManifestError, last_blessed, output_names, why_incomparable
-from components.pusher.versions import fingerprint
+from tandem.components.blessed_model.baseline import ManifestError, last_blessed, output_names, why_incomparable
+from tandem.components.pusher.versions import fingerprint
 
 
 def _model(folder: pathlib.Path, content: str, outputs: object = ("click",)) -> str:

@@ -11,10 +11,10 @@ import pytest
 from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components.blessed_model.baseline import ManifestError
-from components.blessed_model.component import BlessedModel
-from components.blessed_model.executor import BaselineChangedError, Executor
-from components.pusher.versions import fingerprint
+from tandem.components.blessed_model.baseline import ManifestError
+from tandem.components.blessed_model.component import BlessedModel
+from tandem.components.blessed_model.executor import BaselineChangedError, Executor
+from tandem.components.pusher.versions import fingerprint
 
 
 def _saved_model(folder: pathlib.Path, content: str, outputs: tuple[str, ...] = ("click",)) -> str:

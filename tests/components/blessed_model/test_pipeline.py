@@ -12,9 +12,9 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.orchestration.local import local_dag_runner
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from components.blessed_model.component import BlessedModel
-from components.pusher.component import AtomicPusher
-from components.pusher.versions import pushed_versions
+from tandem.components.blessed_model.component import BlessedModel
+from tandem.components.pusher.component import AtomicPusher
+from tandem.components.pusher.versions import pushed_versions
 
 
 @component
@@ -169,8 +169,8 @@ def test_compiles_for_kubeflow(tmp_path: pathlib.Path) -> None:
     spec = spec.get("pipelineSpec", spec)
     executors = spec["deploymentSpec"]["executors"]
     for name, executor in (
-        ("BlessedModel", "components.blessed_model.executor.Executor"),
-        ("AtomicPusher", "components.pusher.executor.Executor"),
+        ("BlessedModel", "tandem.components.blessed_model.executor.Executor"),
+        ("AtomicPusher", "tandem.components.pusher.executor.Executor"),
     ):
         assert executor in executors[f"{name}_executor"]["container"]["args"]
         parameters = spec["root"]["dag"]["tasks"][name]["inputs"]["parameters"]

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
-from models.tasks import Task, TaskGraph
+from tandem.models.tasks import Task, TaskGraph
 
 
 @dataclass(frozen=True)

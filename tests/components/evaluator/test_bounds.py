@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.bounds import bounds, slicing_text
+from tandem.components.evaluator.bounds import bounds, slicing_text
 
 
 def _metric(config: config_pb2.EvalConfig) -> config_pb2.MetricConfig:

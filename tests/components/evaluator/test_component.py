@@ -11,10 +11,10 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.types import standard_artifacts
 
-from components.evaluator.component import ModelEvaluator
-from components.evaluator.executor import Executor
-from components.evaluator.settings import EvaluationSettings
-from pipeline.evaluation import eval_config
+from tandem.components.evaluator.component import ModelEvaluator
+from tandem.components.evaluator.executor import Executor
+from tandem.components.evaluator.settings import EvaluationSettings
+from tandem.pipeline.evaluation import eval_config
 
 
 def _evaluator(config: tfma.EvalConfig, **channels: types.BaseChannel) -> ModelEvaluator:
@@ -36,7 +36,7 @@ def test_properties_and_channels(config: tfma.EvalConfig) -> None:
     assert component.outputs["blessing"].type is standard_artifacts.ModelBlessing
     assert component.outputs["evaluation"].type is standard_artifacts.ModelEvaluation
     assert component.executor_spec.executor_class is Executor
-    assert component.exec_properties["module_path"] == "components.metrics.extractors"
+    assert component.exec_properties["module_path"] == "tandem.components.metrics.extractors"
     assert component.exec_properties["code_version"] == "abc"
     assert component.exec_properties["example_splits"] == '["eval"]'
     assert json_format.Parse(component.exec_properties["eval_config"], tfma.EvalConfig()) == config

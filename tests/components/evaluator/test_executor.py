@@ -17,10 +17,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils, proto_utils
 
-from components.evaluator import results
-from components.evaluator.executor import Executor
-from components.evaluator.settings import EvaluationSettings
-from pipeline.evaluation import eval_config
+from tandem.components.evaluator import results
+from tandem.components.evaluator.executor import Executor
+from tandem.components.evaluator.settings import EvaluationSettings
+from tandem.pipeline.evaluation import eval_config
 
 _KEPT = {"metric": "auc", "output": "click", "at_least": 0.5}
 _SLICES = ["city", "tags", ["device", "city"]]
@@ -58,7 +58,7 @@ def evaluate(
             {
                 "eval_config": proto_utils.proto_to_json(config),
                 "example_splits": json_utils.dumps(["eval"]),
-                "module_path": "components.metrics.extractors",
+                "module_path": "tandem.components.metrics.extractors",
                 "code_version": "1",
             },
         )

@@ -4,8 +4,8 @@ import json
 import math
 import pathlib
 
-from components.evaluator import results
-from components.evaluator.results import Finding, MetricValue, Verdict
+from tandem.components.evaluator import results
+from tandem.components.evaluator.results import Finding, MetricValue, Verdict
 
 
 def test_metrics_are_read_as_written(tmp_path: pathlib.Path) -> None:

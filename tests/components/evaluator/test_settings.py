@@ -6,8 +6,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from components.evaluator.settings import EvaluationSettings, Threshold
-from models.tasks import Task, TaskGraph
+from tandem.components.evaluator.settings import EvaluationSettings, Threshold
+from tandem.models.tasks import Task, TaskGraph
 
 _AUC = {"metric": "auc", "output": "click", "at_least": 0.7}
 
@@ -125,7 +125,7 @@ def test_outputs_are_those_of_the_tasks() -> None:
 
 def test_reading_settings_imports_nothing_heavy() -> None:
     code = (
-        "import sys, components.evaluator.settings, components.evaluator.results, components.evaluator.verdict;"
+        "import sys\nfrom tandem.components.evaluator import results, settings, verdict\n"
         "print([name for name in ('tensorflow', 'tensorflow_model_analysis', 'tfx', 'apache_beam', 'numpy') "
         "if name in sys.modules])"
     )

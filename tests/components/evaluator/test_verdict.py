@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from components.evaluator.results import MetricValue, Verdict
-from components.evaluator.verdict import Bound, RefuseIf, judge
+from tandem.components.evaluator.results import MetricValue, Verdict
+from tandem.components.evaluator.verdict import Bound, RefuseIf, judge
 
 _CITY_12 = (("city", 12),)
 _CITY_13 = (("city", 13),)

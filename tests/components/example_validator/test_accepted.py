@@ -6,7 +6,7 @@ import pandas as pd
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.example_validator.accepted import KEPT, AcceptedStatistics, fingerprint
+from tandem.components.example_validator.accepted import KEPT, AcceptedStatistics, fingerprint
 
 
 def _of(*values: str | float) -> statistics_pb2.DatasetFeatureStatisticsList:

@@ -15,8 +15,8 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.orchestration.local import local_dag_runner
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from components.example_validator.component import ExampleValidator
-from components.example_validator.executor import DataAnomaliesError, Executor
+from tandem.components.example_validator.component import ExampleValidator
+from tandem.components.example_validator.executor import DataAnomaliesError, Executor
 
 _SCHEMA = """
 feature { name: "city" type: BYTES domain: "city" presence { min_fraction: 1 min_count: 1 } }

@@ -8,7 +8,7 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.example_validator.distances import Distance, describe, distances, read_distances, write_distances
+from tandem.components.example_validator.distances import Distance, describe, distances, read_distances, write_distances
 
 _SCHEMA = text_format.Parse(
     """

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from components.example_validator.messages import _PLAIN, sentences
+from tandem.components.example_validator.messages import _PLAIN, sentences
 
 
 def _anomalies(text: str) -> anomalies_pb2.Anomalies:

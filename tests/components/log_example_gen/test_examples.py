@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
-from components.log_example_gen.examples import serialize, serialize_features, to_record_batch
-from components.log_example_gen.records import TIME
-from components.log_example_gen.settings import ExampleColumn
+from tandem.components.log_example_gen.examples import serialize, serialize_features, to_record_batch
+from tandem.components.log_example_gen.records import TIME
+from tandem.components.log_example_gen.settings import ExampleColumn
 
 
 def values(example: bytes) -> dict[str, list[Any]]:

@@ -13,11 +13,11 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.log_example_gen import plan as planning
-from components.log_example_gen.component import LogExampleGen
-from components.log_example_gen.executor import Executor
-from components.log_example_gen.settings import ExampleColumn, Label, LogSettings
-from components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen import plan as planning
+from tandem.components.log_example_gen.component import LogExampleGen
+from tandem.components.log_example_gen.executor import Executor
+from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.sources import LogsError
 
 LABELS = [Label(name="click"), Label(name="buy", parent="click")]
 COLUMNS = {

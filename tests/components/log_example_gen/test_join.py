@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.log_example_gen.join import Joined, join
-from components.log_example_gen.records import EVENT, REASON, TIME
-from components.log_example_gen.settings import Join, Label
-from components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen.join import Joined, join
+from tandem.components.log_example_gen.records import EVENT, REASON, TIME
+from tandem.components.log_example_gen.settings import Join, Label
+from tandem.components.log_example_gen.sources import LogsError
 
 HOUR = 3_600_000_000
 CHAIN = [Label(name="click"), Label(name="view", parent="click"), Label(name="buy", parent="view")]

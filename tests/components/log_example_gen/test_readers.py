@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from components.log_example_gen.readers import ROW, Malformed, read_columns, read_file
-from components.log_example_gen.settings import Files
-from components.log_example_gen.sources import LogsError, filesystem, find_files
+from tandem.components.log_example_gen.readers import ROW, Malformed, read_columns, read_file
+from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
 
 
 def spec_of(name: str, **more: Any) -> Files:

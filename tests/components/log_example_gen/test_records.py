@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.log_example_gen import records
-from components.log_example_gen.readers import ROW
-from components.log_example_gen.records import EVENT, REASON, TIME, normalize, reason, stack, time_us
-from components.log_example_gen.settings import TimeColumn
-from components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen import records
+from tandem.components.log_example_gen.readers import ROW
+from tandem.components.log_example_gen.records import EVENT, REASON, TIME, normalize, reason, stack, time_us
+from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.sources import LogsError
 
 UTC = datetime.timezone.utc
 

@@ -5,12 +5,12 @@ import datetime
 import polars as pl
 import pytest
 
-from components.log_example_gen.labelled import check_labels
-from components.log_example_gen.records import REASON, TIME
-from components.log_example_gen.settings import Label, LogSettings, Split
-from components.log_example_gen.side_tables import attach, one_per_key
-from components.log_example_gen.sources import LogsError
-from components.log_example_gen.split import by_file, by_time, derive, describe, describe_us, with_finality
+from tandem.components.log_example_gen.labelled import check_labels
+from tandem.components.log_example_gen.records import REASON, TIME
+from tandem.components.log_example_gen.settings import Label, LogSettings, Split
+from tandem.components.log_example_gen.side_tables import attach, one_per_key
+from tandem.components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen.split import by_file, by_time, derive, describe, describe_us, with_finality
 
 DAY = 86_400_000_000
 SPLIT = Split.model_validate(

@@ -8,7 +8,7 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.metrics.calibration import calibration, log_loss
+from tandem.components.metrics.calibration import calibration, log_loss
 
 
 def test_by_hand() -> None:

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.metrics import extractors
-from components.metrics.extractors import custom_extractors, group_codes, read_column
-from components.metrics.groups import NO_GROUP
-from components.metrics.rows import NOT_COUNTED
-from components.metrics.slicing import Column
+from tandem.components.metrics import extractors
+from tandem.components.metrics.extractors import custom_extractors, group_codes, read_column
+from tandem.components.metrics.groups import NO_GROUP
+from tandem.components.metrics.rows import NOT_COUNTED
+from tandem.components.metrics.slicing import Column
 
 
 def _batch(**columns: pa.Array) -> pa.RecordBatch:

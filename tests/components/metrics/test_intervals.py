@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.interval_coverage import METRICS, World, coverage
-from components.metrics.intervals import interval
+from tandem.components.metrics.intervals import interval
 
 
 def test_of_a_mean_it_is_students() -> None:

@@ -13,12 +13,12 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.metrics.groups import NO_GROUP, clusters, group_codes
-from components.metrics.rows import NOT_COUNTED, Layout, OutputColumns, Rows
-from components.metrics.sharding import Sharding
-from components.metrics.slicing import Column, Sliced
-from components.metrics.statistics import Statistics
-from components.metrics.values import Value, measured
+from tandem.components.metrics.groups import NO_GROUP, clusters, group_codes
+from tandem.components.metrics.rows import NOT_COUNTED, Layout, OutputColumns, Rows
+from tandem.components.metrics.sharding import Sharding
+from tandem.components.metrics.slicing import Column, Sliced
+from tandem.components.metrics.statistics import Statistics
+from tandem.components.metrics.values import Value, measured
 
 KUAIRAND = Path(os.environ.get("TANDEM_KUAIRAND", Path(__file__).parents[4] / "shared" / "data" / "kuairand"))
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.metrics.slice_key import slice_text
-from components.metrics.slicing import Column, Sliced, bucket_names, crossed
+from tandem.components.metrics.slice_key import slice_text
+from tandem.components.metrics.slicing import Column, Sliced, bucket_names, crossed
 
 
 def _column(cells: list[list], dtype: type = object) -> Column:

@@ -7,11 +7,11 @@ import pytest
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.metrics import catalog, task_metrics
-from components.metrics.rows import Layout, OutputColumns, Rows
-from components.metrics.slicing import Sliced
-from components.metrics.task_metrics import DETAILS, read_details
-from components.metrics.values import statistics_of
+from tandem.components.metrics import catalog, task_metrics
+from tandem.components.metrics.rows import Layout, OutputColumns, Rows
+from tandem.components.metrics.slicing import Sliced
+from tandem.components.metrics.task_metrics import DETAILS, read_details
+from tandem.components.metrics.values import statistics_of
 
 _LAYOUT = Layout(("a", "b"), (OutputColumns("x", "x", None), OutputColumns("y_given_x", "y", "x")))
 

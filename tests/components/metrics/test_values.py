@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from components.metrics.curves import curves
-from components.metrics.rows import Layout, OutputColumns, Rows
-from components.metrics.slicing import Sliced
-from components.metrics.statistics import FINE, Statistics, Table, bin_edges, score_bins
-from components.metrics.values import Measured, measured, output_values, statistics_of
+from tandem.components.metrics.curves import curves
+from tandem.components.metrics.rows import Layout, OutputColumns, Rows
+from tandem.components.metrics.slicing import Sliced
+from tandem.components.metrics.statistics import FINE, Statistics, Table, bin_edges, score_bins
+from tandem.components.metrics.values import Measured, measured, output_values, statistics_of
 
 _LAYOUT = Layout(("",), (OutputColumns("x", "x", None),))
 

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from tfx.types import channel_utils, standard_artifacts
 
-from components.pusher.component import AtomicPusher
-from components.pusher.driver import Driver
-from components.pusher.executor import Executor, ForeignBlessingError
-from components.pusher.local_model import local_model
-from components.pusher.versions import fingerprint
+from tandem.components.pusher.component import AtomicPusher
+from tandem.components.pusher.driver import Driver
+from tandem.components.pusher.executor import Executor, ForeignBlessingError
+from tandem.components.pusher.local_model import local_model
+from tandem.components.pusher.versions import fingerprint
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-from components.pusher import publish as publishing
-from components.pusher.publish import CopyMismatchError, publish
-from components.pusher.versions import fingerprint, pushed_versions
+from tandem.components.pusher import publish as publishing
+from tandem.components.pusher.publish import CopyMismatchError, publish
+from tandem.components.pusher.versions import fingerprint, pushed_versions
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 _FILES = ("saved_model.pb", "variables/variables.index", "variables/variables.data", "assets.extra/tandem.json")
@@ -198,7 +198,7 @@ def _run(code: str, *arguments: str) -> subprocess.Popen:
 def test_killed_push_shows_no_version_and_is_swept_up_when_old(model: str, serving: pathlib.Path) -> None:
     code = """
 import os, sys
-from components.pusher import publish as publishing
+from tandem.components.pusher import publish as publishing
 copy = publishing._copy_file
 def dying(source, target):
     copy(source, target)
@@ -239,7 +239,7 @@ def test_processes_that_push_at_once_get_versions_of_their_own(serving: pathlib.
     (serving / "4000000000").mkdir(parents=True)
     code = """
 import os, sys, time
-from components.pusher.publish import publish
+from tandem.components.pusher.publish import publish
 open(sys.argv[2] + "." + sys.argv[1] + ".ready", "w").close()
 while not os.path.exists(sys.argv[2] + ".go"):
     time.sleep(0.001)

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from components.pusher.versions import (
+from tandem.components.pusher.versions import (
     fingerprint,
     model_files,
     model_folder,

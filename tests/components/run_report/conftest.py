@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.evaluator.results import ActivityBin, Curves, Finding, MetricValue, ReliabilityBin, Verdict
-from components.run_report import page
-from components.run_report.facts import (
+from tandem.components.evaluator.results import ActivityBin, Curves, Finding, MetricValue, ReliabilityBin, Verdict
+from tandem.components.run_report import page
+from tandem.components.run_report.facts import (
     ArtifactRecord,
     Facts,
     FeatureStatistics,
@@ -21,7 +21,7 @@ from components.run_report.facts import (
     UnknownValues,
     VocabularySize,
 )
-from models.tasks import Task, TaskGraph
+from tandem.models.tasks import Task, TaskGraph
 
 OUTPUTS = TaskGraph([Task(name="click"), Task(name="conversion", given="click")]).outputs()
 

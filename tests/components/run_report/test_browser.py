@@ -72,7 +72,7 @@ def test_nothing_is_fetched_and_nothing_goes_wrong(opened, report):
 
 
 def test_a_run_that_left_little_opens_too(browser, bare, tmp_path):
-    from components.run_report import page
+    from tandem.components.run_report import page
 
     path = tmp_path / "report.html"
     path.write_text(page.build(bare), encoding="utf-8")

@@ -2,7 +2,7 @@ import dataclasses
 import json
 import math
 
-from components.run_report import charts
+from tandem.components.run_report import charts
 
 
 def traces(chart):

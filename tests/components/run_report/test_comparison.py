@@ -1,8 +1,8 @@
 import dataclasses
 import math
 
-from components.run_report import comparison
-from components.run_report.comparison import Metrics
+from tandem.components.run_report import comparison
+from tandem.components.run_report.comparison import Metrics
 
 
 def test_what_lost_most_comes_first_and_no_value_last(full):

@@ -11,11 +11,11 @@ from tfx import types
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
-from components.evaluator.results import write_curves, write_metrics, write_verdict
-from components.log_example_gen.counts import Counts
-from components.run_report.component import RunReport, RunReportSpec
-from components.run_report.executor import Executor, gather
-from components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
+from tandem.components.evaluator.results import write_curves, write_metrics, write_verdict
+from tandem.components.log_example_gen.counts import Counts
+from tandem.components.run_report.component import RunReport, RunReportSpec
+from tandem.components.run_report.executor import Executor, gather
+from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
 
 SETTINGS = ReportSettings(
     name="shop",

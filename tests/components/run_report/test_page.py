@@ -6,7 +6,7 @@ import plotly.offline
 import pytest
 import tomli
 
-from components.run_report import page
+from tandem.components.run_report import page
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_run_that_left_little_is_told_as_such(bare):
 def test_package_data_has_every_file_of_the_page():
     root = page.FOLDER.parents[1]
     settings = tomli.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    globs = settings["components.run_report"]
+    globs = settings["tandem.components.run_report"]
     listed = {path for pattern in globs for path in page.FOLDER.glob(pattern)}
     assert listed == set(page.source_files())
 

@@ -3,7 +3,7 @@ import datetime
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.run_report import statistics
+from tandem.components.run_report import statistics
 
 DATASET = """
 datasets {

@@ -1,9 +1,9 @@
 import numpy as np
 import tensorflow as tf
 
-from components.run_report import vocabularies
-from components.run_report.settings import LookedUpFeature, VocabularySettings
-from models import features, vocabulary
+from tandem.components.run_report import vocabularies
+from tandem.components.run_report.settings import LookedUpFeature, VocabularySettings
+from tandem.models import features, vocabulary
 
 CITY, TAGS = (
     LookedUpFeature(name="city", vocabulary="city", start=0, width=1),

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from components.evaluator.results import MetricValue
-from components.metrics.catalog import METRICS
-from components.run_report import wording
+from tandem.components.evaluator.results import MetricValue
+from tandem.components.metrics.catalog import METRICS
+from tandem.components.run_report import wording
 
 
 def difference(value, low, high):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.aitm import AITM, Transfer
-from models.backbones.single_dnn import SingleDNN
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.aitm import AITM, Transfer
+from tandem.models.backbones.single_dnn import SingleDNN
+from tandem.models.tasks import Task, TaskGraph
 
 # A chain, and a sibling in it.
 GRAPH = TaskGraph(

@@ -2,10 +2,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from models.backbones.autoheri import AutoHERI
-from models.registry import build
-from models.settings import ModelSettings
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.autoheri import AutoHERI
+from tandem.models.registry import build
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import Task, TaskGraph
 
 # A chain of three, and a sibling of the second.
 GRAPH = TaskGraph([Task(name="a"), Task(name="b", given="a"), Task(name="c", given="b"), Task(name="d", given="a")])

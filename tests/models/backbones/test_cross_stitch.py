@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.cross_stitch import CrossStitch, CrossStitchUnit
-from models.backbones.single_dnn import SingleDNN
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.cross_stitch import CrossStitch, CrossStitchUnit
+from tandem.models.backbones.single_dnn import SingleDNN
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph([Task(name="a"), Task(name="b"), Task(name="c")])
 X = np.random.default_rng(1).normal(size=(5, 7)).astype(np.float32)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.man import MAN, TaskAttention, adjacent
-from models.backbones.ple import PLE
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.man import MAN, TaskAttention, adjacent
+from tandem.models.backbones.ple import PLE
+from tandem.models.tasks import Task, TaskGraph
 
 # A chain, a sibling in it, and a stranger.
 GRAPH = TaskGraph(

@@ -1,9 +1,9 @@
 import numpy as np
 import tensorflow as tf
 
-from models.backbones.mmoe import MMoE
-from models.layers.experts import Experts
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.mmoe import MMoE
+from tandem.models.layers.experts import Experts
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph([Task(name="a"), Task(name="b")])
 X = np.random.default_rng(1).normal(size=(5, 7)).astype(np.float32)

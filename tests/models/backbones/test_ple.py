@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.mmoe import MMoE
-from models.backbones.ple import PLE
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.mmoe import MMoE
+from tandem.models.backbones.ple import PLE
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph([Task(name="a"), Task(name="b", given="a")])
 X = np.random.default_rng(1).normal(size=(5, 7)).astype(np.float32)

@@ -2,11 +2,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from models.backbones.single_dnn import SingleDNN
-from models.encoder import Encoder
-from models.registry import build
-from models.settings import ModelSettings
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.single_dnn import SingleDNN
+from tandem.models.encoder import Encoder
+from tandem.models.registry import build
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import Task, TaskGraph
 
 TOKENS = 40
 

@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models import registry
-from models.backbones.ple import PLE
-from models.backbones.taml import TAML, gates_of_all
-from models.objectives.entire_space import EntireSpaceLoss
-from models.settings import ModelSettings
-from models.tasks import Task, TaskGraph
+from tandem.models import registry
+from tandem.models.backbones.ple import PLE
+from tandem.models.backbones.taml import TAML, gates_of_all
+from tandem.models.objectives.entire_space import EntireSpaceLoss
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph([Task(name="a"), Task(name="b", given="a")])
 X = np.random.default_rng(1).normal(size=(5, 7)).astype(np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from models.layers.extraction import all_experts_gates
+from tandem.models.layers.extraction import all_experts_gates
 
 
 def test_gates_spread_over_all_experts():

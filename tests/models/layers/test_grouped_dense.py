@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models.layers.experts import Experts
-from models.layers.grouped_dense import GroupedDense
+from tandem.models.layers.experts import Experts
+from tandem.models.layers.grouped_dense import GroupedDense
 
 X = np.random.default_rng(1).normal(size=(3, 5, 4)).astype(np.float32)
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.backbone import States
-from models.network import Forward
-from models.objectives.calibrator import Calibrator
-from models.objectives.joint_loss import JointLoss
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.backbone import States
+from tandem.models.network import Forward
+from tandem.models.objectives.calibrator import Calibrator
+from tandem.models.objectives.joint_loss import JointLoss
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph(
     [Task(name="click"), Task(name="view", given="click", loss_weight=3), Task(name="like", given="click")]

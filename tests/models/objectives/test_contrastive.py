@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.objectives.contrastive import alignment, info_nce
+from tandem.models.objectives.contrastive import alignment, info_nce
 
 
 def test_two_rows_worked_by_hand():

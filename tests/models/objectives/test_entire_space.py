@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.backbone import States
-from models.network import Forward
-from models.objectives.entire_space import EntireSpaceLoss, log_joint
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.backbone import States
+from tandem.models.network import Forward
+from tandem.models.objectives.entire_space import EntireSpaceLoss, log_joint
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph(
     [

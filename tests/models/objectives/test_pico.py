@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.backbone import States
-from models.network import Forward
-from models.objectives.pico import Pico
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.backbone import States
+from tandem.models.network import Forward
+from tandem.models.objectives.pico import Pico
+from tandem.models.tasks import Task, TaskGraph
 
 ROWS = 6
 GRAPH = TaskGraph([Task(name="click"), Task(name="buy", given="click")])

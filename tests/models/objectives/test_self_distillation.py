@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import registry
-from models.backbones.backbone import States
-from models.network import Forward
-from models.objectives.self_distillation import SelfDistillation
-from models.settings import ModelSettings
-from models.tasks import Task, TaskGraph
+from tandem.models import registry
+from tandem.models.backbones.backbone import States
+from tandem.models.network import Forward
+from tandem.models.objectives.self_distillation import SelfDistillation
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph([Task(name="click"), Task(name="buy", given="click")])
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.backbone import States
-from models.network import Forward
-from models.objectives.task_loss import TaskLoss, mean_over
-from models.tasks import Task, TaskGraph
+from tandem.models.backbones.backbone import States
+from tandem.models.network import Forward
+from tandem.models.objectives.task_loss import TaskLoss, mean_over
+from tandem.models.tasks import Task, TaskGraph
 
 LOGITS = {"click": np.array([0.0, 2.0, -1.0]), "buy": np.array([1.0, 0.5, 3.0])}
 LABELS = {"click": tf.constant([1.0, 1.0, 0.0]), "buy": tf.constant([1.0, 0.0, 0.0])}

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.registry import build
-from models.settings import ModelSettings
+from tandem.models.registry import build
+from tandem.models.settings import ModelSettings
 
 
 @pytest.mark.parametrize("recipe", ["shared_bottom_tower_pico", "mmoe_tower_pico", "ple_tower_pico"])

@@ -3,11 +3,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models.registry import RECIPES, build, check
-from models.settings import ModelSettings, TrainingSettings
-from models.steps.fine_tune import FineTuneStep
-from models.steps.plain import PlainStep
-from models.training import train
+from tandem.models.registry import RECIPES, build, check
+from tandem.models.settings import ModelSettings, TrainingSettings
+from tandem.models.steps.fine_tune import FineTuneStep
+from tandem.models.steps.plain import PlainStep
+from tandem.models.training import train
 
 SMALL = {"shared_experts": 1, "task_experts": 1, "expert_layers": [8, 4]}
 

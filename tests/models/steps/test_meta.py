@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models.objectives.objective import Loss
-from models.registry import build
-from models.settings import ModelSettings
-from models.steps.meta import MetaStep, moved, summed_over_equal
+from tandem.models.objectives.objective import Loss
+from tandem.models.registry import build
+from tandem.models.settings import ModelSettings
+from tandem.models.steps.meta import MetaStep, moved, summed_over_equal
 
 RANDOM = np.random.default_rng(1)
 ROWS, WIDTH, DIM, HIDDEN = 7, 3, 2, 4

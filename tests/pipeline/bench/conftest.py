@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.bench.report import Inside, Report, Speed
+from tandem.pipeline.bench.report import Inside, Report, Speed
 
 
 @pytest.fixture

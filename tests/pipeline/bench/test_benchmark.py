@@ -4,10 +4,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from pipeline.bench import benchmark, child
-from pipeline.bench.plan import Run
-from pipeline.bench.report import write_report
-from pipeline.failures import Interrupted, RunError
+from tandem.pipeline.bench import benchmark, child
+from tandem.pipeline.bench.plan import Run
+from tandem.pipeline.bench.report import write_report
+from tandem.pipeline.failures import Interrupted, RunError
 
 PLAN = [Run("mmoe", None, 1), Run("ple", None, 1), Run("mmoe", None, 2)]
 
@@ -93,7 +93,7 @@ def test_progress_says_which_run_how_many_and_how_long(bench):
 
 
 def test_the_live_table_shows_the_runs_around_the_current_one():
-    from pipeline.bench import board
+    from tandem.pipeline.bench import board
 
     names = [f"run {number}" for number in range(40)]
     console = Console(file=io.StringIO(), width=80, force_terminal=True)

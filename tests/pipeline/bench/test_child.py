@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from pipeline.bench.child import RunFailed, run_job
-from pipeline.bench.job import Files, Job
+from tandem.pipeline.bench.child import RunFailed, run_job
+from tandem.pipeline.bench.job import Files, Job
 
 
 @pytest.fixture

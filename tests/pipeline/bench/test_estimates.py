@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.bench.estimates import difference, estimate
+from tandem.pipeline.bench.estimates import difference, estimate
 
 
 def test_mean_and_standard_deviation_by_hand():

@@ -1,6 +1,6 @@
 import numpy as np
 
-from pipeline.bench.look_inside import BINS, by_labels
+from tandem.pipeline.bench.look_inside import BINS, by_labels
 
 
 def test_values_are_told_apart_by_the_labels_that_are_1():

@@ -1,10 +1,10 @@
 import pytest
 
-from models.registry import RECIPES
-from models.settings import ModelSettings
-from models.tasks import Task, TaskGraph
-from models.variants import VARIANTS
-from pipeline.bench.plan import COMPARISONS, Run, make_plan, names
+from tandem.models.registry import RECIPES
+from tandem.models.settings import ModelSettings
+from tandem.models.tasks import Task, TaskGraph
+from tandem.models.variants import VARIANTS
+from tandem.pipeline.bench.plan import COMPARISONS, Run, make_plan, names
 
 GRAPH = TaskGraph([Task(name="view"), Task(name="buy", given="view")])
 

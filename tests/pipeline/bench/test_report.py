@@ -1,4 +1,4 @@
-from pipeline.bench.report import read_report, write_report
+from tandem.pipeline.bench.report import read_report, write_report
 
 
 def test_a_report_comes_back_as_it_was(report, tmp_path):

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.bench.stopwatch import Stopwatch
+from tandem.pipeline.bench.stopwatch import Stopwatch
 
 
 class Clock:

@@ -3,12 +3,12 @@ import io
 import pytest
 from rich.console import Console
 
-from models.tasks import Task, TaskGraph
-from pipeline.bench import markdown, plots, published, terminal
-from pipeline.bench.outcome import Outcome
-from pipeline.bench.report import Distribution, Inside
-from pipeline.bench.sections import sections
-from pipeline.bench.table import Table, make_table, write_table
+from tandem.models.tasks import Task, TaskGraph
+from tandem.pipeline.bench import markdown, plots, published, terminal
+from tandem.pipeline.bench.outcome import Outcome
+from tandem.pipeline.bench.report import Distribution, Inside
+from tandem.pipeline.bench.sections import sections
+from tandem.pipeline.bench.table import Table, make_table, write_table
 
 GRAPH = TaskGraph([Task(name="view"), Task(name="buy", given="view")])
 OUTPUTS = ["view", "buy_given_view", "view_and_buy"]

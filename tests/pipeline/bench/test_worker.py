@@ -12,14 +12,14 @@ import tensorflow as tf
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
-from models.tasks import TaskGraph
-from pipeline import local_runner
-from pipeline.bench import child, jobs
-from pipeline.bench.plan import Run
-from pipeline.bench.report import read_report
-from pipeline.bench.scoring import evaluate
-from pipeline.config import load
-from pipeline.sample_logs import write_sample_logs
+from tandem.models.tasks import TaskGraph
+from tandem.pipeline import local_runner
+from tandem.pipeline.bench import child, jobs
+from tandem.pipeline.bench.plan import Run
+from tandem.pipeline.bench.report import read_report
+from tandem.pipeline.bench.scoring import evaluate
+from tandem.pipeline.config import load
+from tandem.pipeline.sample_logs import write_sample_logs
 
 ROOT = Path(__file__).resolve().parents[3]
 PICO = Run("mmoe_pico", None, 1)
@@ -28,7 +28,7 @@ PICO = Run("mmoe_pico", None, 1)
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     """The configuration, the files of the data part, and a folder."""
-    from pipeline.pipeline import create_data_pipeline
+    from tandem.pipeline.pipeline import create_data_pipeline
 
     folder = tmp_path_factory.mktemp("bench")
     write_sample_logs(folder / "logs", 3000)
@@ -173,6 +173,6 @@ def test_metrics_are_those_of_scikit_learn(bench, tmp_path):
 
 
 def test_the_worker_is_light_to_import():
-    code = "import json, sys; import pipeline.bench.worker; print(json.dumps('tensorflow' in sys.modules))"
+    code = "import json, sys; import tandem.pipeline.bench.worker; print(json.dumps('tensorflow' in sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(answer.stdout) is False
