@@ -38,11 +38,11 @@ def train(folder: Path, times: int, table_rows: int) -> dict[str, float]:
     import tensorflow as tf
     import tf_keras as keras
 
-    from tandem.models import training
-    from tandem.models.dataset import read_examples, shuffled_passes
     from tandem.models.registry import build
     from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
     from tandem.models.tasks import Task, TaskGraph
+    from tandem.models.training import loop
+    from tandem.models.training.dataset import read_examples, shuffled_passes
 
     imported = peak_mb()
     keras.utils.set_random_seed(1)
@@ -51,10 +51,10 @@ def train(folder: Path, times: int, table_rows: int) -> dict[str, float]:
     learner = build(ModelSettings(recipe="mmoe", embedding_dim=DIM), graph, layout, table_rows)
     settings = TrainingSettings(batch_size=BATCH, epochs=1, early_stopping=EarlyStopping())
     passes = shuffled_passes(files, layout, len(graph), BATCH, settings.shuffle_rows, seed=1)
-    training.initialize(learner, graph, read_examples(files, layout, len(graph), BATCH).take(20))
+    loop.initialize(learner, graph, read_examples(files, layout, len(graph), BATCH).take(20))
     built = peak_mb()
     validation = read_examples(files[:1], layout, len(graph), 8192)
-    training.train(learner, graph, settings, passes, validation)
+    loop.train(learner, graph, settings, passes, validation)
     table = learner.network.encoder.table
     assert tf.reduce_all(tf.math.is_finite(table[:10]))
     return {

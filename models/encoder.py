@@ -12,7 +12,7 @@ import tf_keras as keras
 from tandem.models.features import IDS, NUMBERS, PADDING, FeatureLayout
 
 
-class Rows(NamedTuple):
+class TableRows(NamedTuple):
     """The rows of the table that a batch names.
 
     Attributes:
@@ -40,7 +40,7 @@ class Encoder(keras.layers.Layer):
 
     Args:
       layout: Where the features stand.
-      rows: Rows of the table: `layout.first_token_row` and one per vocabulary token.
+      rows: TableRows of the table: `layout.first_token_row` and one per vocabulary token.
       dim: Length of an embedding, for features that ask for no other. The table is as wide as the longest one; of a
         shorter one the last columns are never read.
       cross_layers: DCN-v2 cross layers (Wang et al., WWW 2021) over the result.
@@ -82,10 +82,10 @@ class Encoder(keras.layers.Layer):
         """The embeddings, [rows, tables * dim]; None where every feature is a scaled number."""
         return self._table
 
-    def look_up(self, ids: tf.Tensor) -> Rows:
+    def look_up(self, ids: tf.Tensor) -> TableRows:
         """Fetches the rows of the table that a batch names, each one once."""
         unique, index = tf.unique(tf.reshape(ids, [-1]))
-        return Rows(unique, tf.reshape(index, tf.shape(ids)), tf.gather(self._table, unique))
+        return TableRows(unique, tf.reshape(index, tf.shape(ids)), tf.gather(self._table, unique))
 
     def embed(self, features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None = None) -> tf.Tensor:
         """Maps a batch to [B, embedded_width + n], without cross layers. Arguments as in `call`."""

@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     environment.prepare()
     options = _parser().parse_args(arguments)
-    from tandem.pipeline.config_errors import ConfigError
-    from tandem.pipeline.failures import Interrupted, RunError
+    from tandem.pipeline.configuration.errors import ConfigError
+    from tandem.pipeline.local.failures import Interrupted, RunError
 
     try:
         return options.command(options)
@@ -47,9 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from tandem.pipeline import config, local_runner, summary
+    from tandem.pipeline.configuration import config
+    from tandem.pipeline.local import closing_table, runner
 
-    summary.show(local_runner.run(config.load(options.config, options.data, options.set, options.output)))
+    closing_table.show(runner.run(config.load(options.config, options.data, options.set, options.output)))
     return 0
 
 
@@ -60,26 +61,27 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from tandem.pipeline import progress, sample_logs, summary
+    from tandem.pipeline import sample_logs
+    from tandem.pipeline.local import closing_table, progress
 
     with progress.counting("impressions") as report:
         truth = sample_logs.write_sample_logs(options.folder, options.impressions, options.seed, report)
-    summary.show_sample(options.folder, truth)
+    closing_table.show_sample(options.folder, truth)
     return 0
 
 
 def _models(options: argparse.Namespace) -> int:
     from tandem.models import registry, variants
-    from tandem.pipeline import summary
-    from tandem.pipeline.bench import plan
+    from tandem.pipeline.local import closing_table
+    from tandem.pipeline.trials.trial import COMPARISONS
 
-    summary.show_systems(registry.RECIPES, variants.VARIANTS, plan.COMPARISONS)
+    closing_table.show_systems(registry.RECIPES, variants.VARIANTS, COMPARISONS)
     return 0
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from tandem.pipeline import config
     from tandem.pipeline.bench import benchmark, terminal
+    from tandem.pipeline.configuration import config
 
     loaded = config.load(options.config, options.data, options.set, options.output)
     outcome = benchmark.run(loaded, options.systems, options.seeds)
@@ -88,19 +90,20 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from tandem.pipeline import report_server
+
+    from tandem.pipeline.report import server
 
     output = None if options.output is None else Path(options.output)
     if options.config is not None:
-        from tandem.pipeline import config
+        from tandem.pipeline.configuration import config
 
         # The report is there already: it does not matter where the logs are.
         output = config.load(options.config, data=".", output=options.output).output_dir
-    report = report_server.find(output)
+    report = server.find(output)
     print(report, flush=True)
     if options.serve:
         stop = "Ctrl-C ends"
-        report_server.serve(report, options.port, lambda address: print(f"{address}  ({stop})", flush=True))
+        server.serve(report, options.port, lambda address: print(f"{address}  ({stop})", flush=True))
     return 0
 
 
@@ -112,10 +115,11 @@ def _vectors(options: argparse.Namespace) -> int:
 
 
 def _compile(options: argparse.Namespace) -> int:
-    from tandem.pipeline import config, kubeflow_runner
+    from tandem.pipeline.configuration import config
+    from tandem.pipeline.kubeflow import compile
 
     loaded = config.load(options.config, options.data, options.set)
-    print(kubeflow_runner.compile_package(loaded, options.package, options.image))
+    print(compile.compile_package(loaded, options.package, options.image))
     return 0
 
 

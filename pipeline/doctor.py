@@ -22,8 +22,8 @@ from rich.markup import escape
 
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.sources import LogsError
-from tandem.pipeline.code_version import ROOT
-from tandem.pipeline.config import Config, ConfigError, load
+from tandem.pipeline.configuration.config import Config, ConfigError, load
+from tandem.pipeline.fingerprints import ROOT
 
 GIB, MIB = 2**30, 2**20
 MIN_MEMORY_GIB = 4.0
@@ -35,7 +35,7 @@ _WORDS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """What one check found.
 
     Attributes:
@@ -67,7 +67,7 @@ def examine(config: str | None = None, data: str | None = None, console: Console
     return not failed
 
 
-def findings(config: str | None, data: str | None) -> Iterator[Finding]:
+def findings(config: str | None, data: str | None) -> Iterator[Check]:
     """Yields the findings one after the other."""
     yield from machine()
     yield from environment()
@@ -76,9 +76,9 @@ def findings(config: str | None, data: str | None) -> Iterator[Finding]:
     try:
         loaded = load(config, data)
     except ConfigError as error:
-        yield from (Finding("fail", problem) for problem in error.problems)
+        yield from (Check("fail", problem) for problem in error.problems)
         return
-    yield Finding("ok", f"{config}: valid; {len(loaded.features)} features, {len(loaded.tasks)} tasks")
+    yield Check("ok", f"{config}: valid; {len(loaded.features)} features, {len(loaded.tasks)} tasks")
     yield from recipe(loaded)
     yield from folders(loaded)
     yield from data_files(loaded)
@@ -87,11 +87,11 @@ def findings(config: str | None, data: str | None) -> Iterator[Finding]:
 # --- The machine ---
 
 
-def machine() -> Iterator[Finding]:
+def machine() -> Iterator[Check]:
     """Python, the C library, processors, memory."""
     version = platform.python_version()
     right = sys.version_info[:2] == (3, 10)
-    yield Finding(
+    yield Check(
         "ok" if right else "fail",
         f"Python {version}" + ("" if right else "; 3.10 is needed: `make run` finds or installs it"),
     )
@@ -99,21 +99,21 @@ def machine() -> Iterator[Finding]:
     if name == "glibc":
         new = tuple(int(part) for part in glibc.split(".")[:2]) >= MIN_GLIBC
         wanted = ".".join(map(str, MIN_GLIBC))
-        yield Finding(
+        yield Check(
             "ok" if new else "fail", f"glibc {glibc}" + ("" if new else f"; TensorFlow needs {wanted} or newer")
         )
     else:
-        yield Finding(
+        yield Check(
             "warn", f"the C library is not glibc ({name or platform.system()}); TFX is published for Linux with glibc"
         )
     processors = len(os.sched_getaffinity(0))
-    yield Finding(
+    yield Check(
         "ok" if processors > 1 else "warn", f"{processors} processor{'s' if processors > 1 else '; a run will be slow'}"
     )
     memory = memory_gib()
     enough = memory is None or memory >= MIN_MEMORY_GIB
     size = "unknown" if memory is None else f"{memory:.1f} GiB"
-    yield Finding(
+    yield Check(
         "ok" if enough else "warn", f"memory: {size}" + ("" if enough else f"; {MIN_MEMORY_GIB:.0f} GiB are advised")
     )
 
@@ -133,22 +133,22 @@ def memory_gib(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/
 # --- The environment ---
 
 
-def environment(lock: Path = ROOT / "requirements.txt") -> Iterator[Finding]:
+def environment(lock: Path = ROOT / "requirements.txt") -> Iterator[Check]:
     """Installed packages against the lock; the Keras of the process."""
     if not lock.is_file():
-        yield Finding("warn", f"there is no {lock}, so the versions of the packages are not checked")
+        yield Check("warn", f"there is no {lock}, so the versions of the packages are not checked")
     else:
         wrong = list(mismatches(lock.read_text()))
         total = len(_LOCKED.findall(lock.read_text()))
         for text in wrong[:10]:
-            yield Finding("fail", text)
+            yield Check("fail", text)
         if len(wrong) > 10:
-            yield Finding("fail", f"and {len(wrong) - 10} more packages; `make run` installs what the lock says")
+            yield Check("fail", f"and {len(wrong) - 10} more packages; `make run` installs what the lock says")
         if not wrong:
-            yield Finding("ok", f"packages: all {total} as in {lock.name}")
+            yield Check("ok", f"packages: all {total} as in {lock.name}")
     keras = os.environ.get("TF_USE_LEGACY_KERAS")
     legacy = keras in ("1", "true", "True")
-    yield Finding(
+    yield Check(
         "ok" if legacy else "fail", "Keras: tf_keras" if legacy else f"TF_USE_LEGACY_KERAS is {keras!r}, must be '1'"
     )
 
@@ -168,49 +168,47 @@ def mismatches(lock: str) -> Iterator[str]:
 # --- The configuration ---
 
 
-def recipe(config: Config) -> Iterator[Finding]:
+def recipe(config: Config) -> Iterator[Check]:
     """Whether the model can be built as configured."""
     from tandem.models import registry  # imports TensorFlow
 
     try:
         registry.check(config.model, config.task_graph)
     except ValueError as error:
-        yield Finding("fail", str(error))
+        yield Check("fail", str(error))
     else:
-        yield Finding("ok", f"recipe '{config.model.recipe}' takes these settings")
+        yield Check("ok", f"recipe '{config.model.recipe}' takes these settings")
     yield from thresholds(config)
     periods = config.logs.split.periods()
     if config.logs.join is not None and config.logs.join.label_delay:
         delay = config.logs.join.label_delay.total_seconds() / 3600
-        yield Finding(
-            "ok", f"split: {', '.join(periods)}; at least {delay:g} hours (the windows) lie between the parts"
-        )
+        yield Check("ok", f"split: {', '.join(periods)}; at least {delay:g} hours (the windows) lie between the parts")
     else:
-        yield Finding("ok", f"split: {', '.join(periods)}")
+        yield Check("ok", f"split: {', '.join(periods)}")
 
 
-def thresholds(config: Config) -> Iterator[Finding]:
+def thresholds(config: Config) -> Iterator[Check]:
     """What a model has to keep, and whether the first one has to keep anything."""
     given = config.evaluation.thresholds
-    yield Finding(
+    yield Check(
         "ok", f"{len(given)} threshold{' decides' if len(given) == 1 else 's decide'} whether a model is pushed"
     )
     if all(threshold.kinds == ("not_worse_than_blessed_by",) for threshold in given):
-        yield Finding(
+        yield Check(
             "warn",
             "every threshold compares with the model pushed last, so the first model is pushed, however bad; "
             "give one of them 'at_least' or 'at_most'",
         )
 
 
-def folders(config: Config) -> Iterator[Finding]:
+def folders(config: Config) -> Iterator[Check]:
     """Whether a run can write what it writes, and has room for it."""
     for what, folder in (("output folder", config.output_dir), ("push folder", config.push_dir)):
         problem = write_problem(folder)
-        yield Finding("fail" if problem else "ok", f"{what} {folder}: {problem or 'can be written'}")
+        yield Check("fail" if problem else "ok", f"{what} {folder}: {problem or 'can be written'}")
     free = shutil.disk_usage(existing(config.output_dir)).free / GIB
     enough = free >= MIN_DISK_GIB
-    yield Finding(
+    yield Check(
         "ok" if enough else "warn",
         f"{free:.0f} GiB are free for the output" + ("" if enough else f"; {MIN_DISK_GIB:.0f} are advised"),
     )
@@ -236,15 +234,15 @@ def write_problem(folder: Path) -> str:
 # --- The data ---
 
 
-def data_files(config: Config) -> Iterator[Finding]:
+def data_files(config: Config) -> Iterator[Check]:
     """Whether the logs are there, and have the columns that the configuration names."""
     try:
         plan = make_plan(config.logs, config.columns(), config.labels(), config.data_folder)
     except (LogsError, OSError) as error:
-        yield from (Finding("fail", line) for line in str(error).splitlines())
+        yield from (Check("fail", line) for line in str(error).splitlines())
         return
     for source in (*plan.streams, *plan.sides):
         size = sum(file.size for file in source.files) / MIB
         many = f"{len(source.files)} file{'s' if len(source.files) != 1 else ''}"
-        yield Finding("ok", f"{source.name}: {many}, {size:.1f} MiB; read are {', '.join(source.columns)}")
-    yield Finding("ok", f"all {len(plan.columns)} columns of features, slices and user groups are there")
+        yield Check("ok", f"{source.name}: {many}, {size:.1f} MiB; read are {', '.join(source.columns)}")
+    yield Check("ok", f"all {len(plan.columns)} columns of features, slices and user groups are there")

@@ -21,15 +21,15 @@ from tfx.types import BaseChannel
 from tandem.components.blessed_model.component import BlessedModel
 from tandem.components.curated_schema.component import CuratedSchema
 from tandem.components.evaluator.component import EXTRACTORS_MODULE, ModelEvaluator
+from tandem.components.evaluator.eval_config import eval_config, final_columns
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.log_example_gen.component import LogExampleGen
 from tandem.components.pusher.component import AtomicPusher
 from tandem.components.run_report.component import RunReport
 from tandem.models import registry
-from tandem.pipeline.code_version import code_version
-from tandem.pipeline.config import Config
-from tandem.pipeline.evaluation import eval_config, final_columns
-from tandem.pipeline.report_settings import report_settings, report_version
+from tandem.pipeline.configuration.config import Config
+from tandem.pipeline.fingerprints import code_version
+from tandem.pipeline.report.settings import report_settings, report_version
 
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
 
@@ -110,7 +110,7 @@ def _data_part(config: Config) -> _DataPart:
 
 def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> list[BaseNode]:
     trainer = Trainer(
-        run_fn="tandem.models.trainer.run_fn",
+        run_fn="tandem.models.training.trainer.run_fn",
         examples=data.transform.outputs["transformed_examples"],
         transform_graph=data.transform.outputs["transform_graph"],
         schema=data.schema.outputs["schema"],
@@ -179,7 +179,7 @@ def trainer_settings(config: Config) -> dict[str, Any]:
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json"),
         "has_validation": config.logs.split.validation is not None,
-        "code_version": code_version("tandem.models.trainer"),
+        "code_version": code_version("tandem.models.training.trainer"),
     }
 
 

@@ -17,7 +17,7 @@ from tandem.components.metrics.catalog import METRICS
 from tandem.models import features
 from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
 from tandem.models.tasks import Task
-from tandem.pipeline import config, yaml_file
+from tandem.pipeline.configuration import config, yaml_file
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -26,8 +26,8 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 HEADINGS = {
     config.Config: "Top level",
-    config.Statistics: "Statistics",
-    config.Push: "Push",
+    config.StatisticsSettings: "Statistics",
+    config.PushSettings: "Push",
     config.BeamSettings: "Beam",
     logs.LogSettings: "Logs",
     logs.Files: "Files",

@@ -83,9 +83,9 @@ class Ours:
 
     def build(self) -> Learner:
         """Makes the system, its variables included."""
-        from tandem.models.dataset import read_examples
         from tandem.models.registry import build
-        from tandem.models.training import BATCHES_FOR_BASE_RATES, initialize
+        from tandem.models.training.dataset import read_examples
+        from tandem.models.training.loop import BATCHES_FOR_BASE_RATES, initialize
 
         keras.utils.set_random_seed(self._settings.seed)
         learner = build(self._model, self._graph, layout(), sum(CARDINALITIES.values()))
@@ -94,9 +94,9 @@ class Ours:
         return learner
 
     def _work(self) -> None:
-        from tandem.models.checkpoints import Position
-        from tandem.models.dataset import shuffled_passes
-        from tandem.models.training import train
+        from tandem.models.training.checkpoints import Position
+        from tandem.models.training.dataset import shuffled_passes
+        from tandem.models.training.loop import train
 
         until = self._asked.get()
 

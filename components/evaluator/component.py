@@ -51,7 +51,7 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
         Args:
           examples: Raw examples with label columns.
           model: The candidate: a SavedModel whose `serving_default` takes serialized examples.
-          eval_config: See `tandem.pipeline.evaluation.eval_config`.
+          eval_config: See `tandem.components.evaluator.eval_config.eval_config`.
           code_version: Changes when the code of the evaluation does, so that results are not taken from the cache.
           baseline_model: The last blessed model; its custom property `has_model` is 0 where there is none.
           schema: Of the examples; columns are read without, too.

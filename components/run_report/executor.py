@@ -32,10 +32,10 @@ from tandem.components.run_report.facts import (
     Facts,
     FeatureStatistics,
     Lineage,
-    Push,
+    PushFacts,
     Shift,
-    Source,
-    Split,
+    SourceAccount,
+    SplitFacts,
     UnknownValues,
 )
 from tandem.components.run_report.settings import ReportSettings
@@ -49,7 +49,7 @@ REPORT = "report"
 
 REPORT_FILE = "report.html"
 
-HISTORY_FILE = "history.json"  # of `tandem.models.trainer`
+HISTORY_FILE = "history.json"  # of `tandem.models.training.trainer`
 
 _PACKAGES = (
     "tandem",
@@ -147,11 +147,11 @@ def _baseline(model: types.Artifact) -> tuple[str, str]:
     return str(model.get_int_custom_property(BASELINE_VERSION_PROPERTY)), ""
 
 
-def _push(pushed: types.Artifact) -> Push:
+def _push(pushed: types.Artifact) -> PushFacts:
     if not pushed.get_int_custom_property(PUSHED_PROPERTY):
-        return Push(False)
+        return PushFacts(False)
     version = pushed.get_string_custom_property(VERSION_PROPERTY)
-    return Push(True, version, pushed.get_string_custom_property(DESTINATION_PROPERTY))
+    return PushFacts(True, version, pushed.get_string_custom_property(DESTINATION_PROPERTY))
 
 
 # --- The logs and their examples ---
@@ -165,16 +165,16 @@ def _counts(quarantine: types.Artifact) -> Counts | None:
         return Counts.from_json(file.read())
 
 
-def _sources(counts: Counts) -> Iterable[Source]:
+def _sources(counts: Counts) -> Iterable[SourceAccount]:
     streams = [name for name in (IMPRESSIONS, CLICKS, CONVERSIONS, TABLE) if name in counts.rows]
     order = [*streams, *sorted(name for name in counts.rows if name not in streams)]
-    return (Source(name, counts.rows[name], dict(counts.outcomes.get(name, {}))) for name in order)
+    return (SourceAccount(name, counts.rows[name], dict(counts.outcomes.get(name, {}))) for name in order)
 
 
-def _splits(settings: ReportSettings, counts: Counts | None, columns: list[FeatureStatistics]) -> Iterable[Split]:
+def _splits(settings: ReportSettings, counts: Counts | None, columns: list[FeatureStatistics]) -> Iterable[SplitFacts]:
     for name, period in settings.periods.items():
         first, last = statistics.span(columns, name, IMPRESSION_TIME)
-        yield Split(
+        yield SplitFacts(
             name=name,
             period=period,
             examples=None if counts is None else counts.examples(name),
@@ -216,7 +216,9 @@ def _vocabulary_sizes(graph: types.Artifact, settings: ReportSettings) -> list[A
         return vocabularies.sizes(file.read().splitlines(), settings.vocabularies, settings.looked_up)
 
 
-def _unknown(examples: types.Artifact, settings: ReportSettings, splits: Iterable[Split]) -> Iterable[UnknownValues]:
+def _unknown(
+    examples: types.Artifact, settings: ReportSettings, splits: Iterable[SplitFacts]
+) -> Iterable[UnknownValues]:
     if not settings.looked_up:
         return
     available = artifact_utils.decode_split_names(examples.split_names)

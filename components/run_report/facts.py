@@ -11,7 +11,7 @@ from tandem.models.tasks import Output
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceAccount:
     """What became of the rows of one stream or table.
 
     Attributes:
@@ -26,7 +26,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitFacts:
     """The examples of one period.
 
     Attributes:
@@ -139,7 +139,7 @@ class UnknownValues:
 
 
 @dataclass(frozen=True)
-class Push:
+class PushFacts:
     """What became of the candidate.
 
     Attributes:
@@ -224,10 +224,10 @@ class Facts:
     curves: tuple[Curves, ...] | None
     baseline: str
     no_baseline: str
-    push: Push
+    push: PushFacts
     history: tuple[Mapping[str, float], ...]
-    sources: tuple[Source, ...] | None
-    splits: tuple[Split, ...]
+    sources: tuple[SourceAccount, ...] | None
+    splits: tuple[SplitFacts, ...]
     not_final: Mapping[str, int] | None
     final_labels_only: bool
     min_examples: int

@@ -22,7 +22,7 @@ from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT
 from tandem.components.log_example_gen.records import reason
 from tandem.components.metrics.slice_key import slice_text
 from tandem.components.run_report import charts, comparison, wording
-from tandem.components.run_report.facts import Facts, FeatureStatistics, Source
+from tandem.components.run_report.facts import Facts, FeatureStatistics, SourceAccount
 
 FOLDER = Path(__file__).resolve().parent
 TEMPLATES, STATIC = FOLDER / "templates", FOLDER / "static"
@@ -108,7 +108,7 @@ def _context(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _account(source: Source, splits: Sequence[str]) -> dict[str, Any]:
+def _account(source: SourceAccount, splits: Sequence[str]) -> dict[str, Any]:
     """Splits the outcomes of a source's rows into those used, in the order of the splits, and those set aside."""
     order = [ATTACHED, KEPT, *(f"{EXAMPLES}.{split}" for split in splits)]
     used = {name: source.outcomes[name] for name in order if name in source.outcomes}
@@ -122,7 +122,7 @@ def _account(source: Source, splits: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _meanings(sources: Iterable[Source]) -> dict[str, str]:
+def _meanings(sources: Iterable[SourceAccount]) -> dict[str, str]:
     """Returns the reasons for which rows were set aside, with what they mean."""
     used = (ATTACHED, KEPT)
     names = {

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tandem.components.evaluator.results import MetricValue, Verdict
 from tandem.components.metrics.catalog import METRICS
-from tandem.components.run_report.facts import Facts, Push
+from tandem.components.run_report.facts import Facts, PushFacts
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"  # where there is no value
@@ -193,5 +193,5 @@ def _bounds(number: int) -> str:
     return "the one bound" if number == 1 else f"all {number} bounds"
 
 
-def _pushed(push: Push) -> str:
+def _pushed(push: PushFacts) -> str:
     return f", and is pushed as version {push.version}" if push.pushed else ""

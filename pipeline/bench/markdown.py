@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tandem.pipeline.bench.sections import Section, how_to_read
-from tandem.pipeline.bench.table import Table
+from tandem.pipeline.bench.table import ComparisonTable
 
 
-def page(table: Table, found: Iterable[Section], pictures: Sequence[str]) -> str:
+def page(table: ComparisonTable, found: Iterable[Section], pictures: Sequence[str]) -> str:
     """Writes the page.
 
     Args:
@@ -25,7 +25,7 @@ def write_page(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _lines(table: Table, found: Iterable[Section], pictures: Sequence[str]) -> Iterator[str]:
+def _lines(table: ComparisonTable, found: Iterable[Section], pictures: Sequence[str]) -> Iterator[str]:
     systems = "1 system" if len(table.systems) == 1 else f"{len(table.systems)} systems"
     seeds = "1 seed" if table.seeds == 1 else f"{table.seeds} seeds each"
     yield f"# {table.name}: {systems}, {seeds}"

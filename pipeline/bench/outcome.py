@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem.pipeline.bench.sections import Section
-from tandem.pipeline.bench.table import Table
+from tandem.pipeline.bench.table import ComparisonTable
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Outcome:
       seconds: From start to end.
     """
 
-    table: Table
+    table: ComparisonTable
     sections: tuple[Section, ...]
     folder: Path
     files: tuple[str, ...]

@@ -9,42 +9,14 @@ from __future__ import annotations
 import fnmatch
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tandem.models import registry
 from tandem.models.registry import RECIPES
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import TaskGraph
 from tandem.models.variants import VARIANTS, backbone_of, settings_of
-from tandem.pipeline import config_errors
-
-LIGHTGBM = "lightgbm"
-
-COMPARISONS = {LIGHTGBM: "LightGBM: gradient-boosted trees, a model per task; needs `pip install .[bench]`"}
-"""Systems that are no networks: for the table only, never pushed."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training.
-
-    Attributes:
-      system: A recipe, or one of `COMPARISONS`.
-      variant: An ablation of the recipe; None: the system as it is.
-      seed: Of the weights and of the order of the rows.
-    """
-
-    system: str
-    variant: str | None
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """The system with its ablation, as a user types it."""
-        return self.system if self.variant is None else f"{self.system}/{self.variant}"
-
-    def __str__(self) -> str:
-        return f"{self.name} seed {self.seed}"
+from tandem.pipeline.configuration import errors
+from tandem.pipeline.trials.trial import COMPARISONS, LIGHTGBM, Trial
 
 
 def recipes() -> list[str]:
@@ -63,7 +35,7 @@ def names() -> list[str]:
 
 def make_plan(
     chosen: Sequence[str] | None, seeds: int, first_seed: int, model: ModelSettings, graph: TaskGraph
-) -> list[Run]:
+) -> list[Trial]:
     """Says which runs to do, in their order: seed by seed, so that a benchmark cut short compares all systems.
 
     Args:
@@ -90,7 +62,9 @@ def make_plan(
                 raise ValueError(f"{'/'.join(filter(None, (system, variant)))}: {error}") from None
         elif system == LIGHTGBM and importlib.util.find_spec("lightgbm") is None:
             raise ValueError(f"system '{LIGHTGBM}' needs a package that is not installed: pip install .[bench]")
-    return [Run(system, variant, seed) for seed in range(first_seed, first_seed + seeds) for system, variant in systems]
+    return [
+        Trial(system, variant, seed) for seed in range(first_seed, first_seed + seeds) for system, variant in systems
+    ]
 
 
 def _matching(chosen: Sequence[str]) -> list[str]:
@@ -101,6 +75,6 @@ def _matching(chosen: Sequence[str]) -> list[str]:
         # `*` stops at the slash: `mmoe*` means recipes, `mmoe*/*` their ablations.
         matches = [each for each in allowed if fnmatch.fnmatchcase(each, name) and each.count("/") == name.count("/")]
         if not matches:
-            raise ValueError(config_errors.unknown("system", name, allowed))
+            raise ValueError(errors.unknown("system", name, allowed))
         meant |= set(matches)
     return [name for name in allowed if name in meant]

@@ -11,8 +11,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tandem.pipeline.bench.report import Distribution
-from tandem.pipeline.bench.table import SystemResult, Table
+from tandem.pipeline.bench.table import ComparisonTable, SystemResult
+from tandem.pipeline.trials.report import Distribution
 
 INCHES_PER_ROW = 0.34
 DOTS_PER_INCH = 130
@@ -29,7 +29,7 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=DOTS_PER_INCH, bbox_inches="tight")
 
 
-def comparison(table: Table) -> Figure:
+def comparison(table: ComparisonTable) -> Figure:
     """Draws AUC by system, a panel per output: mean, and a standard deviation to each side."""
     height = 1.3 + INCHES_PER_ROW * len(table.systems)
     figure, panels = _panels(1, len(table.outputs), width=3.6, height=height, share_y=True)
@@ -53,7 +53,7 @@ def comparison(table: Table) -> Figure:
     return figure
 
 
-def gates(table: Table) -> Figure | None:
+def gates(table: ComparisonTable) -> Figure | None:
     """Draws the mean gate weights, a bar per system and task: by group of experts and by expert.
 
     Returns:
@@ -75,7 +75,7 @@ def gates(table: Table) -> Figure | None:
     return figure
 
 
-def temperatures(table: Table) -> Figure | None:
+def temperatures(table: ComparisonTable) -> Figure | None:
     """Draws how PICO's temperature is distributed by the labels that are 1, a row per system, a column per pair.
 
     Returns:

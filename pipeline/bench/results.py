@@ -11,17 +11,17 @@ from tandem.pipeline.bench.outcome import Outcome
 from tandem.pipeline.bench.published import published
 from tandem.pipeline.bench.sections import sections
 from tandem.pipeline.bench.table import make_table, write_table
-from tandem.pipeline.config import Config
+from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.sample_logs.summary_file import read_summary
 
 if TYPE_CHECKING:
-    from tandem.pipeline.bench.benchmark import Done
+    from tandem.pipeline.trials.run_all import TrialOutcomes
 
 TABLE, PAGE = "table.json", "table.md"
 PICTURES = {"table.png": plots.comparison, "gates.png": plots.gates, "temperature.png": plots.temperatures}
 
 
-def write(config: Config, folder: Path, seeds: int, done: Done, seconds: float) -> Outcome:
+def write(config: Config, folder: Path, seeds: int, done: TrialOutcomes, seconds: float) -> Outcome:
     """Makes the table and writes everything.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tandem.models.tasks import TaskGraph
 from tandem.pipeline.bench.estimates import CONFIDENCE, Difference, Estimate
 from tandem.pipeline.bench.published import KINDS, PublishedTable, kind_of
-from tandem.pipeline.bench.table import SystemResult, Table
+from tandem.pipeline.bench.table import ComparisonTable, SystemResult
 
 NONE = "-"
 REACHABLE = "(best reachable)"
@@ -33,7 +33,7 @@ class Section:
     texts: int = 1
 
 
-def sections(table: Table, graph: TaskGraph, tables: Sequence[PublishedTable]) -> Iterator[Section]:
+def sections(table: ComparisonTable, graph: TaskGraph, tables: Sequence[PublishedTable]) -> Iterator[Section]:
     """Yields all narrow tables.
 
     Args:
@@ -51,7 +51,7 @@ def sections(table: Table, graph: TaskGraph, tables: Sequence[PublishedTable]) -
         yield Section("Failed", ("run", "reason"), list(table.failed.items()), texts=2)
 
 
-def how_to_read(table: Table) -> Iterator[str]:
+def how_to_read(table: ComparisonTable) -> Iterator[str]:
     """Yields what must be known to read the tables, a sentence or two each."""
     yield "Mean ± standard deviation over the seeds. Calibration (calib.) is predicted over observed."
     found = [result for system in table.systems for result in system.outputs.values()]
@@ -67,7 +67,7 @@ def how_to_read(table: Table) -> Iterator[str]:
     )
 
 
-def _quality(table: Table, output: str) -> Section:
+def _quality(table: ComparisonTable, output: str) -> Section:
     rows = []
     for system in table.systems:
         metrics = system.outputs[output].metrics
@@ -81,7 +81,7 @@ def _quality(table: Table, output: str) -> Section:
     return Section(output, ("system", "AUC", "GAUC", "log loss", "calib."), rows, (note,))
 
 
-def _differences(table: Table, output: str) -> Iterator[Section]:
+def _differences(table: ComparisonTable, output: str) -> Iterator[Section]:
     """Yields the differences of AUC, if there are any: of ablations first to their recipe, then to the backbone."""
     rows = []
     for system in table.systems:
@@ -93,7 +93,7 @@ def _differences(table: Table, output: str) -> Iterator[Section]:
         yield Section(f"{output}: differences of AUC", columns, rows, texts=2)
 
 
-def _cost(table: Table) -> Section:
+def _cost(table: ComparisonTable) -> Section:
     columns = (
         "system",
         "parameters",
@@ -120,7 +120,7 @@ def _cost(table: Table) -> Section:
     return Section("Cost", columns, rows)
 
 
-def _beside(table: Table, graph: TaskGraph, paper: PublishedTable) -> Section:
+def _beside(table: ComparisonTable, graph: TaskGraph, paper: PublishedTable) -> Section:
     """AUC of one paper's table beside ours, for the outputs of the same kind."""
     outputs = [
         output for kind in KINDS for output in graph.outputs() if kind_of(output, graph) == kind in paper.columns

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from tandem.models.variants import backbone_of
 from tandem.pipeline.bench.estimates import Difference, Estimate, difference, estimate
-from tandem.pipeline.bench.plan import COMPARISONS
-from tandem.pipeline.bench.report import Inside, Report
+from tandem.pipeline.trials.report import Inside, TrialReport
+from tandem.pipeline.trials.trial import COMPARISONS
 
 METRICS = ("auc", "gauc", "log_loss", "calibration")
 """Of the catalog, those that the table has."""
@@ -73,7 +73,7 @@ class SystemResult(BaseModel, extra="forbid", frozen=True):
         return self.system not in COMPARISONS
 
 
-class Table(BaseModel, extra="forbid", frozen=True):
+class ComparisonTable(BaseModel, extra="forbid", frozen=True):
     """A whole benchmark.
 
     Attributes:
@@ -102,10 +102,10 @@ def make_table(
     data: str,
     seeds: int,
     outputs: Sequence[str],
-    reports: Sequence[Report],
+    reports: Sequence[TrialReport],
     reachable: Mapping[str, Mapping[str, float]],
     failed: Mapping[str, str],
-) -> Table:
+) -> ComparisonTable:
     """Puts the table together.
 
     Args:
@@ -114,15 +114,15 @@ def make_table(
       seeds: That were asked for.
       outputs: Names, in order.
       reports: Of the runs that succeeded, at least one.
-      reachable: As in `Table`.
-      failed: As in `Table`.
+      reachable: As in `ComparisonTable`.
+      failed: As in `ComparisonTable`.
     """
-    by_system: dict[Key, list[Report]] = {}
+    by_system: dict[Key, list[TrialReport]] = {}
     for report in sorted(reports, key=lambda each: each.seed):
         by_system.setdefault((report.system, report.variant), []).append(report)
     order = list(dict.fromkeys((report.system, report.variant) for report in reports))
     counted = reports[0].metrics
-    return Table(
+    return ComparisonTable(
         name=name,
         data=data,
         seeds=seeds,
@@ -137,15 +137,15 @@ def make_table(
     )
 
 
-def write_table(path: Path, table: Table) -> None:
+def write_table(path: Path, table: ComparisonTable) -> None:
     """Writes `table.json`."""
     path.write_text(table.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _system(key: Key, by_system: Mapping[Key, Sequence[Report]], outputs: Sequence[str]) -> SystemResult:
+def _system(key: Key, by_system: Mapping[Key, Sequence[TrialReport]], outputs: Sequence[str]) -> SystemResult:
     reports = by_system[key]
 
-    def over_seeds(value: Callable[[Report], float | None]) -> Estimate | None:
+    def over_seeds(value: Callable[[TrialReport], float | None]) -> Estimate | None:
         return estimate([value(report) for report in reports])
 
     return SystemResult(
@@ -165,7 +165,7 @@ def _system(key: Key, by_system: Mapping[Key, Sequence[Report]], outputs: Sequen
     )
 
 
-def _output(key: Key, by_system: Mapping[Key, Sequence[Report]], output: str) -> OutputResult:
+def _output(key: Key, by_system: Mapping[Key, Sequence[TrialReport]], output: str) -> OutputResult:
     def aucs(of: Key) -> dict[int, float | None]:
         return {report.seed: report.metrics[output]["auc"] for report in by_system.get(of, ())}
 

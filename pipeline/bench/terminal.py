@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from tandem.pipeline.bench.outcome import Outcome
 from tandem.pipeline.bench.sections import REACHABLE, Section, how_to_read
-from tandem.pipeline.progress import duration
+from tandem.pipeline.local.progress import duration
 
 FILE_WIDTH = 120
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.training_speed import plain_keras, systems, workload
-from tandem.models.dataset import read_examples
+from tandem.models.training.dataset import read_examples
 
 
 @pytest.fixture(scope="module")

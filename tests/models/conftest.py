@@ -143,8 +143,8 @@ def files(batch_of, graph, tmp_path_factory):
 @pytest.fixture
 def run_trainer(files, layout, graph, transform_output, tmp_path):
     """Runs the training function as an attempt of a number; returns the folder in which its outputs lie."""
-    from tandem.models.dataset import read_examples
-    from tandem.models.trainer import run_fn
+    from tandem.models.training.dataset import read_examples
+    from tandem.models.training.trainer import run_fn
     from tandem.models.vocabulary import read_vocabulary
 
     # The files' ids were drawn for 40 tokens; the transform graph knows fewer.

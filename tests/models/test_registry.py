@@ -10,7 +10,7 @@ import tf_keras as keras
 
 from tandem.models.registry import RECIPES, build, check
 from tandem.models.settings import ModelSettings, TrainingSettings
-from tandem.models.training import initialize, train
+from tandem.models.training.loop import initialize, train
 
 TOKENS = 40  # As in the batches of conftest.
 

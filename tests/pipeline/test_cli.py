@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tandem.pipeline import cli
-from tandem.pipeline.config_errors import ConfigError
-from tandem.pipeline.failures import Interrupted, RunError
+from tandem.pipeline.configuration.errors import ConfigError
+from tandem.pipeline.local.failures import Interrupted, RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,29 +65,29 @@ def calls(monkeypatch):
 
 
 def test_run(calls):
-    calls("tandem.pipeline.config.load", "the config")
-    calls("tandem.pipeline.local_runner.run", "the result")
-    calls("tandem.pipeline.summary.show")
+    calls("tandem.pipeline.configuration.config.load", "the config")
+    calls("tandem.pipeline.local.runner.run", "the result")
+    calls("tandem.pipeline.local.closing_table.show")
     assert cli.main(["run", "c.yaml", "--data", "d", "--output", "o", "--set", "a=1", "--set", "b.c=2"]) == 0
     assert calls.found == [
-        ("tandem.pipeline.config.load", "c.yaml", "d", ["a=1", "b.c=2"], "o"),
-        ("tandem.pipeline.local_runner.run", "the config"),
-        ("tandem.pipeline.summary.show", "the result"),
+        ("tandem.pipeline.configuration.config.load", "c.yaml", "d", ["a=1", "b.c=2"], "o"),
+        ("tandem.pipeline.local.runner.run", "the config"),
+        ("tandem.pipeline.local.closing_table.show", "the result"),
     ]
 
 
 @pytest.mark.parametrize(("failed", "code"), [({}, 0), ({"mmoe seed 1": "no memory"}, 1)])
 def test_bench(calls, failed, code):
     outcome = types.SimpleNamespace(table=types.SimpleNamespace(failed=failed))
-    calls("tandem.pipeline.config.load", "the config")
+    calls("tandem.pipeline.configuration.config.load", "the config")
     calls("tandem.pipeline.bench.benchmark.run", outcome)
     calls("tandem.pipeline.bench.terminal.show")
     assert cli.main(["bench", "c.yaml", "--systems", "mmoe", "ple_pico/*", "--seeds", "2", "--output", "o"]) == code
     assert cli.main(["bench", "c.yaml", "--data", "d", "--set", "a=1"]) == code
     assert [call for call in calls.found if call[0] != "tandem.pipeline.bench.terminal.show"] == [
-        ("tandem.pipeline.config.load", "c.yaml", None, [], "o"),
+        ("tandem.pipeline.configuration.config.load", "c.yaml", None, [], "o"),
         ("tandem.pipeline.bench.benchmark.run", "the config", ["mmoe", "ple_pico/*"], 2),
-        ("tandem.pipeline.config.load", "c.yaml", "d", ["a=1"], None),
+        ("tandem.pipeline.configuration.config.load", "c.yaml", "d", ["a=1"], None),
         ("tandem.pipeline.bench.benchmark.run", "the config", None, 3),
     ]
 
@@ -130,7 +130,7 @@ def test_sample_refuses_a_folder_with_something_else(tmp_path, capsys):
 def test_models_lists_every_recipe_ablation_and_comparison(capsys):
     from tandem.models.registry import RECIPES
     from tandem.models.variants import VARIANTS
-    from tandem.pipeline.bench.plan import COMPARISONS
+    from tandem.pipeline.trials.trial import COMPARISONS
 
     assert cli.main(["models"]) == 0
     answer = capsys.readouterr().out
@@ -156,8 +156,8 @@ def test_models_lists_every_recipe_ablation_and_comparison(capsys):
     ],
 )
 def test_errors_are_told_in_words(calls, capsys, error, code, message):
-    calls("tandem.pipeline.config.load", "the config")
-    calls("tandem.pipeline.local_runner.run", error=error)
+    calls("tandem.pipeline.configuration.config.load", "the config")
+    calls("tandem.pipeline.local.runner.run", error=error)
     assert cli.main(["run", "c.yaml"]) == code
     answer = capsys.readouterr().err
     assert answer.startswith(message)
@@ -165,8 +165,8 @@ def test_errors_are_told_in_words(calls, capsys, error, code, message):
 
 
 def test_debug_shows_the_traceback(calls, capsys):
-    calls("tandem.pipeline.config.load", "the config")
-    calls("tandem.pipeline.local_runner.run", error=RunError("no rows"))
+    calls("tandem.pipeline.configuration.config.load", "the config")
+    calls("tandem.pipeline.local.runner.run", error=RunError("no rows"))
     assert cli.main(["run", "c.yaml", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
@@ -181,6 +181,6 @@ def test_a_run_without_thresholds_is_refused_before_it_starts(config_file, capsy
 
 
 def test_a_bad_configuration_is_told_line_by_line(calls, capsys):
-    calls("tandem.pipeline.config.load", error=ConfigError(["c.yaml:1: a", "c.yaml:2: b"]))
+    calls("tandem.pipeline.configuration.config.load", error=ConfigError(["c.yaml:1: a", "c.yaml:2: b"]))
     assert cli.main(["run", "c.yaml"]) == 1
     assert capsys.readouterr().err == "c.yaml:1: a\nc.yaml:2: b\n"

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from tandem.pipeline import doctor
-from tandem.pipeline.config import load
+from tandem.pipeline.configuration.config import load
 
 
 def texts(found, status):
@@ -125,7 +125,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 @pytest.mark.parametrize(("status", "good"), [("ok", True), ("warn", True), ("fail", False)])
 def test_examine_prints_and_judges(monkeypatch, status, good):
-    monkeypatch.setattr(doctor, "findings", lambda config, data: [doctor.Finding(status, "the [text]")])
+    monkeypatch.setattr(doctor, "findings", lambda config, data: [doctor.Check(status, "the [text]")])
     console = Console(file=io.StringIO())
     assert doctor.examine(console=console) is good
     answer = console.file.getvalue()

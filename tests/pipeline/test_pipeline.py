@@ -4,7 +4,7 @@ import pytest
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
-from tandem.pipeline.config import load
+from tandem.pipeline.configuration.config import load
 from tandem.pipeline.pipeline import create_data_pipeline, create_pipeline, trainer_settings, transform_settings
 
 VALIDATION = (
@@ -126,7 +126,7 @@ def test_new_code_or_a_new_template_makes_a_new_report(built, monkeypatch, tmp_p
 
 def test_the_report_is_told_where_unknown_values_stand(config_file):
     from tandem.models.features import FeatureLayout
-    from tandem.pipeline.report_settings import report_settings
+    from tandem.pipeline.report.settings import report_settings
 
     config = load(config_file)
     settings, layout = report_settings(config), FeatureLayout(config.features)
@@ -142,7 +142,7 @@ def test_the_report_is_told_where_unknown_values_stand(config_file):
 
 
 def test_the_report_tells_settings_of_the_command_line(config_file):
-    from tandem.pipeline.report_settings import report_settings
+    from tandem.pipeline.report.settings import report_settings
 
     configuration = report_settings(load(config_file, overrides=["training.seed=5"])).configuration
     assert "seed: 5" in configuration
@@ -166,7 +166,7 @@ def test_the_transform_and_the_trainer_are_told_what_they_need(config_file):
 
 
 def test_the_trainer_accepts_its_settings(config_file):
-    from tandem.models.trainer import TrainerConfig
+    from tandem.models.training.trainer import TrainerConfig
 
     config = load(config_file)
     accepted = TrainerConfig.model_validate(trainer_settings(config))
@@ -183,7 +183,7 @@ def test_training_looks_at_the_validation_part_where_there_is_one(built, overrid
 
 
 def test_the_folder_of_checkpoints_reaches_the_trainer(config_file, logs, tmp_path):
-    from tandem.models.trainer import TrainerConfig
+    from tandem.models.training.trainer import TrainerConfig
 
     for folder in (None, "/volume/checkpoints"):
         pipeline = create_pipeline(load(config_file), root=str(tmp_path), checkpoint_dir=folder)

@@ -12,9 +12,9 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.types import standard_artifacts
 
 from tandem.components.evaluator.component import ModelEvaluator
+from tandem.components.evaluator.eval_config import eval_config
 from tandem.components.evaluator.executor import Executor
 from tandem.components.evaluator.settings import EvaluationSettings
-from tandem.pipeline.evaluation import eval_config
 
 
 def _evaluator(config: tfma.EvalConfig, **channels: types.BaseChannel) -> ModelEvaluator:

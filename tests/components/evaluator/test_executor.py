@@ -18,9 +18,9 @@ from tfx.types import standard_artifacts
 from tfx.utils import json_utils, proto_utils
 
 from tandem.components.evaluator import results
+from tandem.components.evaluator.eval_config import eval_config
 from tandem.components.evaluator.executor import Executor
 from tandem.components.evaluator.settings import EvaluationSettings
-from tandem.pipeline.evaluation import eval_config
 
 _KEPT = {"metric": "auc", "output": "click", "at_least": 0.5}
 _SLICES = ["city", "tags", ["device", "city"]]

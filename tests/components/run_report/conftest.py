@@ -14,10 +14,10 @@ from tandem.components.run_report.facts import (
     Facts,
     FeatureStatistics,
     Lineage,
-    Push,
+    PushFacts,
     Shift,
-    Source,
-    Split,
+    SourceAccount,
+    SplitFacts,
     UnknownValues,
     VocabularySize,
 )
@@ -196,10 +196,10 @@ def make_full():
         curves=tuple(_curves(model, output) for model in ("candidate", "baseline") for output in _ROWS),
         baseline="1795388392",
         no_baseline="",
-        push=Push(False),
+        push=PushFacts(False),
         history=tuple(_history()),
         sources=(
-            Source(
+            SourceAccount(
                 "impressions",
                 202020,
                 {
@@ -210,12 +210,16 @@ def make_full():
                     "bad_time": 6,
                 },
             ),
-            Source("clicks", 9070, {"attached": 8817, "duplicate": 178, "malformed": 2, "outside_click_window": 73}),
-            Source("items", 871, {"kept": 871}),
+            SourceAccount(
+                "clicks", 9070, {"attached": 8817, "duplicate": 178, "malformed": 2, "outside_click_window": 73}
+            ),
+            SourceAccount("items", 871, {"kept": 871}),
         ),
         splits=(
-            Split("train", "before 2024-03-11", 146036, {"click": 6300, "conversion": 610}, start, start + 10 * gap),
-            Split(
+            SplitFacts(
+                "train", "before 2024-03-11", 146036, {"click": 6300, "conversion": 610}, start, start + 10 * gap
+            ),
+            SplitFacts(
                 "eval", "from 2024-03-13", 27459, {"click": 1217, "conversion": 115}, start + 12 * gap, start + 14 * gap
             ),
         ),
@@ -263,10 +267,10 @@ def make_bare():
         curves=None,
         baseline="",
         no_baseline="no other model is pushed in /models/shop",
-        push=Push(True, "1795", "/models/shop/1795"),
+        push=PushFacts(True, "1795", "/models/shop/1795"),
         history=(),
         sources=None,
-        splits=(Split("train", "files a.csv", None, {}, None, None),),
+        splits=(SplitFacts("train", "files a.csv", None, {}, None, None),),
         not_final=None,
         statistics=(),
         shifts=None,

@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tandem.models.distribution import Replicas
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
 from tandem.models.steps.bilevel import BilevelStep
 from tandem.models.steps.plain import PlainStep
 from tandem.models.tasks import Task, TaskGraph
-from tandem.models.update import compiled_steps
+from tandem.models.training.distribution import Replicas
+from tandem.models.training.update import compiled_steps
 
 TOKENS = 40
 CHAIN = TaskGraph([Task(name="click"), Task(name="view", given="click"), Task(name="buy", given="view")])

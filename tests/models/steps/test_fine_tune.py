@@ -7,7 +7,7 @@ from tandem.models.registry import RECIPES, build, check
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.steps.fine_tune import FineTuneStep
 from tandem.models.steps.plain import PlainStep
-from tandem.models.training import train
+from tandem.models.training.loop import train
 
 SMALL = {"shared_experts": 1, "task_experts": 1, "expert_layers": [8, 4]}
 

@@ -4,7 +4,8 @@ from tandem.models.registry import RECIPES
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import Task, TaskGraph
 from tandem.models.variants import VARIANTS
-from tandem.pipeline.bench.plan import COMPARISONS, Run, make_plan, names
+from tandem.pipeline.bench.plan import make_plan, names
+from tandem.pipeline.trials.trial import COMPARISONS, Trial
 
 GRAPH = TaskGraph([Task(name="view"), Task(name="buy", given="view")])
 
@@ -22,10 +23,10 @@ def test_all_recipes_by_default_and_no_ablation():
 
 def test_seed_by_seed():
     assert plan(["mmoe", "ple"], seeds=2, first_seed=7) == [
-        Run("mmoe", None, 7),
-        Run("ple", None, 7),
-        Run("mmoe", None, 8),
-        Run("ple", None, 8),
+        Trial("mmoe", None, 7),
+        Trial("ple", None, 7),
+        Trial("mmoe", None, 8),
+        Trial("ple", None, 8),
     ]
 
 

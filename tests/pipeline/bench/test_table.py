@@ -6,9 +6,9 @@ from rich.console import Console
 from tandem.models.tasks import Task, TaskGraph
 from tandem.pipeline.bench import markdown, plots, published, terminal
 from tandem.pipeline.bench.outcome import Outcome
-from tandem.pipeline.bench.report import Distribution, Inside
 from tandem.pipeline.bench.sections import sections
-from tandem.pipeline.bench.table import Table, make_table, write_table
+from tandem.pipeline.bench.table import ComparisonTable, make_table, write_table
+from tandem.pipeline.trials.report import Distribution, Inside
 
 GRAPH = TaskGraph([Task(name="view"), Task(name="buy", given="view")])
 OUTPUTS = ["view", "buy_given_view", "view_and_buy"]
@@ -67,7 +67,7 @@ def test_speeds(table):
 
 def test_the_table_comes_back_from_its_file(table, tmp_path):
     write_table(tmp_path / "table.json", table)
-    assert Table.model_validate_json((tmp_path / "table.json").read_text()) == table
+    assert ComparisonTable.model_validate_json((tmp_path / "table.json").read_text()) == table
 
 
 def section_rows(text, title):

@@ -1,0 +1,1 @@
+"""Transformed examples -> a trained system: the loop, and all that it stands on."""

@@ -1,0 +1,1 @@
+"""The typed configuration: a YAML file in, settings or sentences out."""

@@ -1,0 +1,1 @@
+"""The pipeline on this machine: runner, progress, log, result."""

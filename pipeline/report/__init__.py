@@ -1,0 +1,1 @@
+"""The report of the last run: what it is told, and how it is shown."""

@@ -1,0 +1,93 @@
+"""What the report of a run has to be told, since it stands in no artifact: settings, layout, versions of the code."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+
+import yaml
+
+from tandem.components.evaluator.component import EXTRACTORS_MODULE
+from tandem.components.log_example_gen.settings import Period
+from tandem.components.log_example_gen.split import describe
+from tandem.components.run_report import page
+from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
+from tandem.models.features import FeatureLayout
+from tandem.pipeline.configuration.config import Config
+from tandem.pipeline.fingerprints import ROOT, code_version
+
+# The modules by which the pipeline tells components that their code has changed.
+CODE = {
+    "LogExampleGen": ("tandem.components.log_example_gen.executor",),
+    "Transform": ("tandem.models.preprocessing",),
+    "Trainer": ("tandem.models.training.trainer",),
+    "ModelEvaluator": ("tandem.components.evaluator.component", EXTRACTORS_MODULE),
+    "RunReport": ("tandem.components.run_report.component",),
+}
+
+
+def report_settings(config: Config) -> ReportSettings:
+    """Returns what the report of a configuration's runs is told."""
+    layout = FeatureLayout(config.features)
+    return ReportSettings(
+        name=config.name,
+        outputs=tuple(OutputSettings(**vars(output)) for output in config.task_graph.outputs()),
+        group_by=config.evaluation.group_by,
+        final_labels_only=config.evaluation.final_labels_only,
+        min_examples=config.evaluation.min_examples,
+        periods={name: _words(period) for name, period in config.logs.split.periods().items()},
+        looked_up=tuple(
+            LookedUpFeature(name=feature.name, vocabulary=feature.vocabulary_name, **vars(layout.slots[feature.name]))
+            for feature in layout.looked_up()
+        ),
+        vocabularies=tuple(
+            VocabularySettings(
+                name=each.name,
+                limit=each.size,
+                min_count=each.min_count,
+                first_oov_row=each.first_oov_row,
+                oov_buckets=each.oov_buckets,
+            )
+            for each in layout.vocabularies.values()
+        ),
+        ids_width=layout.width,
+        configuration=_yaml(config),
+        data=config.data_folder,
+        commit=commit(),
+        code_versions={name: code_version(*modules) for name, modules in CODE.items()},
+    )
+
+
+def report_version() -> str:
+    """Returns a fingerprint of the code of the report and of its templates, style sheet and script."""
+    digest = hashlib.sha256(code_version(*CODE["RunReport"]).encode())
+    for path in page.source_files():
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def commit() -> str | None:
+    """Returns the commit of this code, and whether files differ from it; None where git does not know it."""
+    known = _git("rev-parse", "--short=12", "HEAD")
+    if not known:
+        return None
+    return f"{known} (with changes)" if _git("status", "--porcelain", "--untracked-files=no") else known
+
+
+def _words(period: Period) -> str:
+    """Says what a period holds; a time of day only where it is not midnight."""
+    return describe(period).replace(" 00:00:00+00:00", "").replace("+00:00", " UTC")
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def _yaml(config: Config) -> str:
+    """Writes the settings as they came from the file and the command line; defaults are left out."""
+    plain = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)

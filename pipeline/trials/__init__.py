@@ -1,0 +1,1 @@
+"""One training apart from the pipeline, in a process of its own, judged and timed."""

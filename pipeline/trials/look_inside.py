@@ -1,0 +1,74 @@
+"""What a trained network does inside, over rows of the evaluation: gates, and PICO's temperature by labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tandem.models.features import FeatureLayout
+from tandem.models.learner import Learner
+from tandem.models.tasks import TaskGraph
+from tandem.models.training.dataset import read_examples
+from tandem.pipeline.trials.report import Distribution, Inside
+
+BATCH_ROWS = 4096
+MOST_ROWS = 1_000_000
+BINS = 50
+NO_LABEL = "none"
+
+
+def look_inside(learner: Learner, graph: TaskGraph, layout: FeatureLayout, files: Sequence[str]) -> Inside:
+    """Asks the learner what it tells of every row.
+
+    Args:
+      learner: The trained system.
+      graph: The tasks.
+      layout: Where the features stand.
+      files: Transformed examples; the first million rows are looked at.
+    """
+    by_row = tf.function(lambda features, labels: learner.by_row((features, labels)), autograph=False)
+    sums: dict[str, np.ndarray] = {}
+    temperatures: dict[str, list[np.ndarray]] = defaultdict(list)
+    label_parts: list[np.ndarray] = []
+    for features, labels in read_examples(files, layout, len(graph), BATCH_ROWS).take(-(-MOST_ROWS // BATCH_ROWS)):
+        label_parts.append(labels.numpy())
+        for name, values in by_row(features, labels).items():
+            kind, _, about = name.partition("/")
+            if kind in ("gate", "gate_groups"):
+                total = values.numpy().astype(np.float64).sum(axis=0)
+                # Several gates of a task, [learners, experts]: their mean.
+                sums[name] = sums.get(name, 0.0) + (total.mean(axis=0) if total.ndim > 1 else total)
+            elif kind == "temperature":
+                temperatures[about].append(values.numpy())
+    matrix = np.concatenate(label_parts)
+    rows = dict(zip(graph.labels, matrix.T, strict=True))
+    return Inside(
+        gates={name: (total / len(matrix)).tolist() for name, total in sums.items()},
+        temperatures={pair: by_labels(np.concatenate(parts), rows) for pair, parts in temperatures.items()},
+    )
+
+
+def by_labels(values: np.ndarray, labels: Mapping[str, np.ndarray]) -> dict[str, Distribution]:
+    """Returns how the values are distributed among rows of the same labels.
+
+    Args:
+      values: [N], 0 or more.
+      labels: By name, [N], 0 or 1.
+
+    Returns:
+      By the names of the labels that are 1, joined with ` + `; fewer labels first.
+    """
+    combinations = sum(column.astype(np.int64) << place for place, column in enumerate(labels.values()))
+    highest = max(1.0, float(values.max()))
+    found = {}
+    for code in sorted(np.unique(combinations).tolist(), key=lambda code: (bin(code).count("1"), code)):
+        chosen = values[combinations == code]
+        names = [name for place, name in enumerate(labels) if code >> place & 1]
+        counts, _ = np.histogram(chosen, bins=BINS, range=(0.0, highest))
+        found[" + ".join(names) or NO_LABEL] = Distribution(
+            rows=len(chosen), mean=float(chosen.mean()), counts=counts.tolist(), highest=highest
+        )
+    return found

@@ -1,0 +1,127 @@
+"""LightGBM on the transformed examples: the baseline that is no network (Ke et al., NeurIPS 2017).
+
+A model per task. A task that is given another learns from its parent's positives, as the networks do by default
+(`Task.train_on`). All ids are categories, slot by slot; scaled numbers are numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from tandem.models.features import IDS, NUMBERS, FeatureLayout
+from tandem.models.tasks import TaskGraph
+from tandem.models.training.dataset import feature_spec, read_examples
+from tandem.models.training.trainer import Inputs
+from tandem.pipeline.trials.scoring import Answer
+
+SETTINGS = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 50,
+    # Chance, so that a seed makes a difference.
+    "feature_fraction": 0.8,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "verbosity": -1,
+}
+MOST_TREES = 300
+PATIENCE = 20
+"""Trees without improvement of the validation loss that are tolerated, where there is a validation part."""
+
+BATCH_ROWS = 8192
+LARGEST_FLOAT32_ID = 2**24
+
+logger = logging.getLogger("tandem.train")
+
+
+def fit(graph: TaskGraph, layout: FeatureLayout, inputs: Inputs, seed: int) -> dict[str, Any]:
+    """Trains a model per task. The examples are held in memory.
+
+    Args:
+      graph: The tasks.
+      layout: Where the features stand.
+      inputs: What to train on, and to stop by.
+      seed: Of what rows and features a tree is shown.
+
+    Returns:
+      By task name, a `lightgbm.Booster`.
+    """
+    import lightgbm
+
+    rows, labels = _read(inputs.train, layout, graph)
+    held_out = _read(inputs.validation, layout, graph) if inputs.validation else None
+    boosters = {}
+    for task in graph:
+        logger.info("growing trees for %s", task.name)
+        data = lightgbm.Dataset(
+            *_of_task(rows, labels, graph, task.name), categorical_feature=list(range(layout.width))
+        )
+        validation: list[Any] = []
+        callbacks: list[Any] = []
+        if held_out:
+            validation = [data.create_valid(*_of_task(*held_out, graph, task.name))]
+            callbacks = [lightgbm.early_stopping(PATIENCE, verbose=False)]
+        boosters[task.name] = lightgbm.train(
+            {**SETTINGS, "seed": seed}, data, MOST_TREES, valid_sets=validation, callbacks=callbacks
+        )
+    return boosters
+
+
+def answer_of(boosters: Mapping[str, Any], graph: TaskGraph, layout: FeatureLayout, transform: str) -> Answer:
+    """Returns a function that answers raw examples as an exported network does.
+
+    Args:
+      boosters: By task name.
+      graph: The tasks.
+      layout: Where the features stand.
+      transform: The folder of the transform graph.
+    """
+    output = tft.TFTransformOutput(transform)
+    layer = output.transform_features_layer()
+    columns = {feature.source for feature in layout.features}
+    spec = {name: each for name, each in output.raw_feature_spec().items() if name in columns}
+    inputs = tuple(feature_spec(layout))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def transformed(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        columns = tf.autograph.experimental.do_not_convert(layer)(tf.io.parse_example(examples, spec))
+        return {name: columns[name] for name in inputs}
+
+    def answer(examples: tf.Tensor) -> dict[str, np.ndarray]:
+        matrix = _matrix({name: values.numpy() for name, values in transformed(examples).items()})
+        return graph.probabilities({task: booster.predict(matrix) for task, booster in boosters.items()})
+
+    return answer
+
+
+def _read(files: list[str], layout: FeatureLayout, graph: TaskGraph) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Returns the features, [N, W + n], and the labels by name, [N]."""
+    features, labels = [], []
+    for batch, matrix in read_examples(files, layout, len(graph), BATCH_ROWS):
+        features.append(_matrix({name: values.numpy() for name, values in batch.items()}))
+        labels.append(matrix.numpy())
+    columns = np.concatenate(labels).T
+    return np.concatenate(features), dict(zip(graph.labels, columns, strict=True))
+
+
+def _of_task(
+    rows: np.ndarray, labels: Mapping[str, np.ndarray], graph: TaskGraph, task: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the rows that a task learns from, and their labels."""
+    mask = graph.masks(labels)[task]
+    chosen = slice(None) if mask is None else mask > 0
+    return rows[chosen], labels[graph.label(task)][chosen]
+
+
+def _matrix(features: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Puts ids and numbers side by side; float64 only where float32 would round an id."""
+    parts = [features[name] for name in (IDS, NUMBERS) if name in features]
+    wide = IDS in features and features[IDS].size and features[IDS].max() >= LARGEST_FLOAT32_ID
+    return np.concatenate([part.astype(np.float64 if wide else np.float32) for part in parts], axis=1)
