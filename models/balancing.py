@@ -67,13 +67,10 @@ class UncertaintyWeights(Balancer):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """The paper's setting by default.
-
-        Attributes:
-          learned: Whether the weights are learned; if not, this is `FixedWeights`.
-        """
+        """The paper's setting by default."""
 
         learned: bool = True
+        """Whether the weights are learned; if not, this is `FixedWeights`."""
 
     def __init__(self, graph: TaskGraph, settings: UncertaintyWeights.Settings):
         super().__init__(graph, settings)

@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
+
+from tandem.settings import Settings
 
 # Names of the model's inputs and of the labels in a transformed example.
 IDS, NUMBERS, LABELS = "ids", "numbers", "labels"
@@ -27,11 +29,14 @@ IDS, NUMBERS, LABELS = "ids", "numbers", "labels"
 PADDING = 0
 
 
-class _Feature(BaseModel, extra="forbid", frozen=True):
-    """What all features have: a name, and the column of the examples it is made of (None: the one called like it)."""
+class _Feature(Settings):
+    """What all features have."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    """What the feature is called; letters, digits, `_`, `.` and `-`."""
+
     column: str | None = None
+    """The column of the logs that it is made of; None: the one called like it."""
 
     @property
     def source(self) -> str:
@@ -39,22 +44,23 @@ class _Feature(BaseModel, extra="forbid", frozen=True):
         return self.column or self.name
 
 
-class _Vocabulary(_Feature, extra="forbid", frozen=True):
-    """A feature whose values are looked up.
-
-    Attributes:
-      vocabulary: Features that name the same vocabulary share its counts and its embeddings. None: one of its own.
-      vocabulary_size: At most so many of the most frequent values are kept. None: no limit.
-      min_count: Values seen less often in the training split count as out of vocabulary.
-      oov_buckets: Rows that out-of-vocabulary values are hashed to.
-      embedding_dim: Length of its embeddings; None: the model's. All lie in one table as wide as the longest.
-    """
+class _Vocabulary(_Feature):
+    """A feature whose values are looked up."""
 
     vocabulary: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
+    """Features that name the same vocabulary share its counts and its embeddings. None: one of its own."""
+
     vocabulary_size: int | None = Field(default=None, ge=1)
+    """At most so many of the most frequent values are kept. None: no limit."""
+
     min_count: int = Field(default=1, ge=1)
+    """Values seen less often in the training split count as out of vocabulary."""
+
     oov_buckets: int = Field(default=1, ge=1)
+    """Rows that out-of-vocabulary values are hashed to."""
+
     embedding_dim: int | None = Field(default=None, ge=1)
+    """Length of its embeddings; None: the model's. All lie in one table as wide as the longest."""
 
     @property
     def vocabulary_name(self) -> str:
@@ -62,41 +68,45 @@ class _Vocabulary(_Feature, extra="forbid", frozen=True):
         return self.vocabulary or self.name
 
 
-class CategoricalFeature(_Vocabulary, extra="forbid", frozen=True):
+class CategoricalFeature(_Vocabulary):
     """One value per row. An empty cell is a value like any other."""
 
     kind: Literal["categorical"] = "categorical"
+    """One value per row, looked up."""
 
 
-class BagFeature(_Vocabulary, extra="forbid", frozen=True):
-    """Several values per row, their embeddings pooled. An empty bag is a vector of zeros.
-
-    Attributes:
-      separator: Between the values of a cell; None where the logs have lists (JSON, Parquet).
-      max_values: Values after the first `max_values` of a cell are left out.
-      pooling: `mean` or `sum` over the values there are.
-    """
+class BagFeature(_Vocabulary):
+    """Several values per row, their embeddings pooled. An empty bag is a vector of zeros."""
 
     kind: Literal["bag"] = "bag"
+    """Several values per row, looked up and pooled."""
+
     separator: str | None = None
+    """Between the values of a cell; None where the logs have lists (JSON, Parquet)."""
+
     max_values: int = Field(default=8, ge=1)
+    """Values after the first `max_values` of a cell are left out."""
+
     pooling: Literal["mean", "sum"] = "mean"
+    """`mean` or `sum` over the values there are."""
 
 
-class NumericFeature(_Feature, extra="forbid", frozen=True):
-    """A number: scaled, or (with `buckets`) cut at its quantiles and looked up like a category.
-
-    Attributes:
-      scaling: `standard`: zero mean, unit variance; `log_standard`: the same of sign(x) log(1 + |x|); `min_max`: to
-        [0, 1]; `none`: as it is. An empty cell becomes 0 (after scaling: the mean, or the least value).
-      buckets: Number of quantile buckets; an empty cell has a bucket of its own. Replaces scaling.
-      embedding_dim: Length of the buckets' embeddings; None: the model's.
-    """
+class NumericFeature(_Feature):
+    """A number: scaled, or (with `buckets`) cut at its quantiles and looked up like a category."""
 
     kind: Literal["numeric"] = "numeric"
+    """A number."""
+
     scaling: Literal["standard", "log_standard", "min_max", "none"] | None = None
+    """`standard`: zero mean, unit variance; `log_standard`: the same of sign(x) log(1 + |x|); `min_max`: to [0, 1];
+    `none`: as it is. An empty cell becomes 0 (after scaling: the mean, or the least value).
+    """
+
     buckets: int | None = Field(default=None, ge=2)
+    """Number of quantile buckets; an empty cell has a bucket of its own. Replaces scaling."""
+
     embedding_dim: int | None = Field(default=None, ge=1)
+    """Length of the buckets' embeddings; None: the model's."""
 
     @model_validator(mode="after")
     def _one_treatment(self) -> NumericFeature:

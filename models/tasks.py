@@ -12,27 +12,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from tandem.settings import Settings
 
 T = TypeVar("T")
 
 
-class Task(BaseModel, extra="forbid", frozen=True):
-    """One thing to predict: the probability that `label` is 1 (given that the parent task's label is 1).
-
-    Attributes:
-      name: Lower-case letters, digits and underscores.
-      label: The label's name in the examples; None: the task's name.
-      given: The parent task, None for a task over all impressions.
-      train_on: The rows that a conditional task learns from: `parent_positives` (clicked rows, say) or `all`.
-      loss_weight: Factor of the task's loss.
-    """
+class Task(Settings):
+    """One thing to predict: the probability that `label` is 1 (given that the parent task's label is 1)."""
 
     name: str
+    """Lower-case letters, digits and underscores."""
+
     label: str | None = None
+    """The label's name in the examples; None: the task's name."""
+
     given: str | None = None
+    """The parent task, None for a task over all impressions."""
+
     train_on: Literal["parent_positives", "all"] = "parent_positives"
+    """The rows that a conditional task learns from: `parent_positives` (clicked rows, say) or `all`."""
+
     loss_weight: float = Field(default=1.0, ge=0)
+    """Factor of the task's loss."""
 
     @field_validator("name")
     @classmethod

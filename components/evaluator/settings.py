@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, fiel
 
 from tandem.components.metrics.catalog import METRICS
 from tandem.models.tasks import TaskGraph
+from tandem.settings import Settings
 
 ACTIVITY = "activity"
 """The column, in slices' names, of slices by the number of a user's rows."""
@@ -39,18 +40,16 @@ def _columns_or_values(value: Any) -> Any:
     return _listed(value)
 
 
-class Buckets(BaseModel, extra="forbid", frozen=True):
-    """Slices by a column of numbers.
-
-    Attributes:
-      column: The column; slices are called by it.
-      edges: Where buckets begin: 10 and 50 make `<10`, `10..50` (from 10, below 50) and `>=50`.
-    """
+class Buckets(Settings):
+    """Slices by a column of numbers."""
 
     column: str
+    """The column; slices are called by it."""
+
     edges: Annotated[
         tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_listed_numbers), Field(min_length=1)
     ]
+    """Where buckets begin: 10 and 50 make `<10`, `10..50` (from 10, below 50) and `>=50`."""
 
     @field_validator("edges")
     @classmethod
@@ -59,14 +58,11 @@ class Buckets(BaseModel, extra="forbid", frozen=True):
         return edges
 
 
-class Activity(BaseModel, extra="forbid", frozen=True):
-    """Slices by how many of the evaluated rows a row's user has; the slices' column is called `activity`.
-
-    Attributes:
-      activity: Where buckets begin: 5 and 20 make `<5`, `5..20` (from 5, below 20) and `>=20`.
-    """
+class Activity(Settings):
+    """Slices by how many of the evaluated rows a row's user has; the slices' column is called `activity`."""
 
     activity: Annotated[tuple[Annotated[int, Field(ge=2)], ...], BeforeValidator(_listed_numbers), Field(min_length=1)]
+    """Where buckets begin: 5 and 20 make `<5`, `5..20` (from 5, below 20) and `>=20`."""
 
     @field_validator("activity")
     @classmethod
@@ -98,33 +94,41 @@ def column_of(dimension: str | Buckets | Activity) -> str:
     return dimension.column if isinstance(dimension, Buckets) else ACTIVITY
 
 
-class Threshold(BaseModel, extra="forbid", frozen=True):
-    """A bound that the candidate must keep; out of it, the model is not pushed.
-
-    Attributes:
-      metric: A metric's name, see `tandem.components.metrics.catalog`.
-      output: A name among `TaskGraph.outputs()`.
-      at_least: The smallest value allowed.
-      at_most: The largest value allowed.
-      not_worse_than_blessed_by: How much worse than the last blessed model it may be (absolute; not checked while there
-        is no such model). Of a calibration: by how much |ln calibration|, its distance from 1, may be larger.
-      refuse_if: When it refuses a model. `missed`: the value misses the bound. `maybe_missed`: some of the 95% interval
-        of the value (or of the difference to the blessed model) misses it, so that the bound is not proven to be kept.
-        `surely_missed`: all of the interval misses it, so that chance alone does not refuse.
-      slice: Left out: all rows together. Columns: every slice of them (one that has no value, as a slice of one class
-        has no AUC, is listed and does not block). Column -> value: this one slice, which must have a value.
-      min_examples: Slices in which fewer rows count for the output are listed and do not block. It does not apply to
-        all rows together. None: `EvaluationSettings.min_examples`.
-    """
+class Threshold(Settings):
+    """A bound that the candidate must keep; out of it, the model is not pushed."""
 
     metric: str
+    """A metric's name, see `tandem.components.metrics.catalog`."""
+
     output: str
+    """A name among `TaskGraph.outputs()`."""
+
     at_least: float | None = None
+    """The smallest value allowed."""
+
     at_most: float | None = None
+    """The largest value allowed."""
+
     not_worse_than_blessed_by: float | None = Field(default=None, ge=0)
+    """How much worse than the last blessed model it may be (absolute; not checked while there is no such model). Of a
+    calibration: by how much |ln calibration|, its distance from 1, may be larger.
+    """
+
     slice: Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_columns_or_values)] = ()
+    """Left out: all rows together. Columns: every slice of them (one that has no value, as a slice of one class has no
+    AUC, is listed and does not block). Column -> value: this one slice, which must have a value.
+    """
+
     refuse_if: Literal["missed", "maybe_missed", "surely_missed"] = "missed"
+    """When it refuses a model. `missed`: the value misses the bound. `maybe_missed`: some of the 95% interval of the
+    value (or of the difference to the blessed model) misses it, so that the bound is not proven to be kept.
+    `surely_missed`: all of the interval misses it, so that chance alone does not refuse.
+    """
+
     min_examples: int | None = Field(default=None, ge=0)
+    """Slices in which fewer rows count for the output are listed and do not block. It does not apply to all rows
+    together. None: `EvaluationSettings.min_examples`.
+    """
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -163,23 +167,23 @@ class Threshold(BaseModel, extra="forbid", frozen=True):
         return self
 
 
-class EvaluationSettings(BaseModel, extra="forbid", frozen=True):
-    """The `evaluation:` section.
-
-    Attributes:
-      group_by: The column that names the user, for GAUC.
-      slices: What to report by; two in a list are crossed. All rows together are always reported.
-      final_labels_only: Whether impressions whose label may still change after the end of the logs are left out.
-      min_examples: Slices in which fewer rows count for an output are listed and do not block, unless a threshold says
-        otherwise.
-      thresholds: At least one: without any, every model would be pushed.
-    """
+class EvaluationSettings(Settings):
+    """The `evaluation:` section."""
 
     group_by: str = "user_id"
+    """The column that names the user, for GAUC."""
+
     slices: tuple[Slicing, ...] = ()
+    """What to report by; two in a list are crossed. All rows together are always reported."""
+
     final_labels_only: bool = True
+    """Whether impressions whose label may still change after the end of the logs are left out."""
+
     min_examples: int = Field(default=100, ge=0)
+    """Slices in which fewer rows count for an output are listed and do not block, unless a threshold says otherwise."""
+
     thresholds: tuple[Threshold, ...] = Field(min_length=1)
+    """At least one: without any, every model would be pushed."""
 
     @property
     def slicings(self) -> tuple[tuple[str, ...], ...]:

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from tandem.settings import Settings
 
 
 def _listed(value: Any) -> Any:
@@ -36,58 +38,58 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 UtcTime = Annotated[datetime.datetime, BeforeValidator(_utc)]
 
 
-class TimeColumn(BaseModel, extra="forbid", frozen=True):
+class TimeColumn(Settings):
     """The column that says when an event happened."""
 
     column: str
+    """The column, by its name after `rename`."""
+
     unit: Literal["s", "ms", "us", "iso8601"]
+    """`s`, `ms`, `us`: numbers since 1970 (UTC), fractions allowed; `iso8601`: texts; one without a zone is in UTC."""
 
 
-class Files(BaseModel, extra="forbid", frozen=True):
-    """A set of files with the same columns.
-
-    Attributes:
-      files: Globs, relative to the data folder. They are read in the order of their sorted names.
-      format: None: from the name's ending (.csv, .tsv, .jsonl, .parquet, each also .gz but for Parquet).
-      delimiter: Of CSV cells; None: a comma, or a tab where the file is called .tsv.
-      quoting: Of CSV cells: a double quote at the start of a cell opens a quoted one. False: it is a character like any
-        other.
-      rename: Column in the file -> the name it has from here on.
-    """
+class Files(Settings):
+    """A set of files with the same columns."""
 
     files: Names = Field(min_length=1)
+    """Globs, relative to the data folder. They are read in the order of their sorted names."""
+
     format: Literal["csv", "jsonl", "parquet"] | None = None
+    """None: from the name's ending (.csv, .tsv, .jsonl, .parquet, each also .gz but for Parquet)."""
+
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """Of CSV cells; None: a comma, or a tab where the file is called .tsv."""
+
     quoting: bool = True
-    rename: dict[str, str] = {}
+    """Of CSV cells: a double quote at the start of a cell opens a quoted one. False: it is a character like any other.
+    """
+
+    rename: dict[str, str] = Field(default_factory=dict)
+    """Column in the file -> the name it has from here on."""
 
 
-class EventStream(Files, extra="forbid", frozen=True):
+class EventStream(Files):
     """Impressions: one row per item shown."""
 
     time: TimeColumn
+    """When it happened."""
 
 
-class ClickStream(EventStream, extra="forbid", frozen=True):
-    """Clicks: one row per click.
-
-    Attributes:
-      label: The label that a row of this stream sets to 1.
-    """
+class ClickStream(EventStream):
+    """Clicks: one row per click."""
 
     label: str = "click"
+    """The label that a row of this stream sets to 1."""
 
 
-class ConversionStream(EventStream, extra="forbid", frozen=True):
-    """Conversions: one row per post-click event; the kind of event is the name of the label it sets to 1.
-
-    Attributes:
-      event: Where the kind stands: the name of a column. None: all rows are of the kind `label`.
-      label: The kind of every row, where there is no such column.
-    """
+class ConversionStream(EventStream):
+    """Conversions: one row per post-click event; the kind of event is the name of the label it sets to 1."""
 
     event: str | None = None
+    """Where the kind stands: the name of a column. None: all rows are of the kind `label`."""
+
     label: str | None = None
+    """The kind of every row, where there is no such column."""
 
     @model_validator(mode="after")
     def _one_of(self) -> ConversionStream:
@@ -98,46 +100,42 @@ class ConversionStream(EventStream, extra="forbid", frozen=True):
         return self
 
 
-class SideTable(Files, extra="forbid", frozen=True):
-    """Columns about a user or an item, joined to every impression by `key`.
-
-    Attributes:
-      name: How messages and counts call it.
-      key: The column, here and among the impressions.
-    """
+class SideTable(Files):
+    """Columns about a user or an item, joined to every impression by `key`."""
 
     name: str
+    """How messages and counts call it."""
+
     key: str
+    """The column, here and among the impressions."""
 
 
-class LabelledTable(Files, extra="forbid", frozen=True):
-    """One table whose rows carry their labels already (0/1, true/false).
-
-    Attributes:
-      time: When the impression happened; None where rows are split by file.
-    """
+class LabelledTable(Files):
+    """One table whose rows carry their labels already (0/1, true/false)."""
 
     time: TimeColumn | None = None
+    """When the impression happened; None where rows are split by file."""
 
 
-class Join(BaseModel, extra="forbid", frozen=True):
-    """How clicks and conversions find their impression.
-
-    Attributes:
-      on: The key columns, present in all three streams.
-      attribution: `impression_id`: the key names one impression. `last_touch`: the key (user and item, say) repeats; an
-        event belongs to the latest impression (a conversion: to the latest click) of its key at or before it.
-      click_window_hours: A click later than this after its impression does not count; the edge itself counts. None: no
-        limit.
-      conversion_window_hours: The same for a conversion after its click.
-      orphan_conversions: A conversion whose parent event is missing is quarantined, or makes the parent's label 1.
-    """
+class Join(Settings):
+    """How clicks and conversions find their impression."""
 
     on: Names = Field(min_length=1)
+    """The key columns, present in all three streams."""
+
     attribution: Literal["impression_id", "last_touch"] = "impression_id"
+    """`impression_id`: the key names one impression. `last_touch`: the key (user and item, say) repeats; an event
+    belongs to the latest impression (a conversion: to the latest click) of its key at or before it.
+    """
+
     click_window_hours: float | None = Field(default=None, gt=0)
+    """A click later than this after its impression does not count; the edge itself counts. None: no limit."""
+
     conversion_window_hours: float | None = Field(default=None, gt=0)
+    """The same for a conversion after its click."""
+
     orphan_conversions: Literal["quarantine", "imply_click"] = "quarantine"
+    """A conversion whose parent event is missing is quarantined, or makes the parent's label 1."""
 
     @model_validator(mode="after")
     def _last_touch_needs_windows(self) -> Join:
@@ -153,12 +151,17 @@ class Join(BaseModel, extra="forbid", frozen=True):
         return datetime.timedelta(hours=(self.click_window_hours or 0) + (self.conversion_window_hours or 0))
 
 
-class Period(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
+class Period(Settings, populate_by_name=True):
     """The rows of one split: impressions in [start, end), or (labelled tables only) all rows of some files."""
 
     start: UtcTime | None = Field(default=None, alias="from")
+    """The first moment that belongs to it. A date means its midnight; what names no zone is in UTC."""
+
     end: UtcTime | None = Field(default=None, alias="before")
+    """The first moment that does not belong to it any more."""
+
     files: Names | None = None
+    """Globs among the names of a labelled table's files, instead of times: all rows of these files."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Period:
@@ -171,12 +174,17 @@ class Period(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
         return self
 
 
-class Split(BaseModel, extra="forbid", frozen=True):
+class Split(Settings):
     """Which impressions are trained on, which choose the stopping point (optional), which judge the model."""
 
     train: Period
+    """What the model learns from."""
+
     validation: Period | None = None
+    """What chooses the stopping point, between the other two."""
+
     eval: Period
+    """What judges the model."""
 
     def periods(self) -> dict[str, Period]:
         """Returns the periods by split name, in the order of time."""
@@ -197,28 +205,42 @@ class Split(BaseModel, extra="forbid", frozen=True):
         return self
 
 
-class LogSettings(BaseModel, extra="forbid", frozen=True):
-    """The `logs:` section: either three streams and how to join them, or one labelled table.
-
-    Attributes:
-      post_impression: Columns that are known only after the impression (play time, say). They cannot be features.
-      derived: New column -> what of the impression's time (UTC) it holds.
-      observed_until: What happened later is not in the logs. None: the time of the latest event of any stream.
-      max_bad_share: A run fails when more than this share of a stream's rows is quarantined for being malformed or
-        unattributable (see `tandem.components.log_example_gen.records`).
-    """
+class LogSettings(Settings):
+    """The `logs:` section: either three streams and how to join them, or one labelled table."""
 
     impressions: EventStream | None = None
+    """What was shown: a row becomes an example."""
+
     clicks: ClickStream | None = None
+    """What was clicked."""
+
     conversions: ConversionStream | None = None
+    """What came of it: purchases, likes, installs."""
+
     table: LabelledTable | None = None
+    """Instead of the streams: rows that carry their labels already."""
+
     side_tables: tuple[SideTable, ...] = ()
+    """Columns about users and items, added by a key."""
+
     join: Join | None = None
+    """How clicks and conversions find their impression."""
+
     split: Split
+    """Which rows train and which judge."""
     post_impression: Names = ()
-    derived: dict[str, Literal["hour_of_day", "day_of_week"]] = {}
+    """Columns that are known only after the impression (play time, say). They cannot be features."""
+
+    derived: dict[str, Literal["hour_of_day", "day_of_week"]] = Field(default_factory=dict)
+    """New column -> what of the impression's time (UTC) it holds."""
+
     observed_until: UtcTime | None = None
+    """What happened later is not in the logs. None: the time of the latest event of any stream."""
+
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
+    """A run fails when more than this share of a stream's rows is quarantined for being malformed or unattributable
+    (see `tandem.components.log_example_gen.records`).
+    """
 
     @model_validator(mode="after")
     def _streams_or_table(self) -> LogSettings:
@@ -268,16 +290,14 @@ class LogSettings(BaseModel, extra="forbid", frozen=True):
                 )
 
 
-class ExampleColumn(BaseModel, extra="forbid", frozen=True):
-    """A column that goes into the examples.
-
-    Attributes:
-      kind: `bytes` (categories), `float` (numbers; an unparsable cell is empty) or `int`.
-      separator: Between the values of a cell that holds several; None: one value, or a list already (JSON, Parquet).
-    """
+class ExampleColumn(Settings):
+    """A column that goes into the examples."""
 
     kind: Literal["bytes", "float", "int"] = "bytes"
+    """`bytes` (categories), `float` (numbers; an unparsable cell is empty) or `int`."""
+
     separator: str | None = None
+    """Between the values of a cell that holds several; None: one value, or a list already (JSON, Parquet)."""
 
 
 def final_column(label: str) -> str:
@@ -285,8 +305,11 @@ def final_column(label: str) -> str:
     return f"{label}_is_final"
 
 
-class Label(BaseModel, extra="forbid", frozen=True):
+class Label(Settings):
     """A label of the examples: 1 only where the parent's is 1 (a like without a click is an orphan)."""
 
     name: str
+    """Its column in the examples."""
+
     parent: str | None = None
+    """The label that must be 1 for it to be 1; None: it stands alone."""

@@ -51,13 +51,10 @@ class AITM(Backbone):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of every task's own network.
-
-        Attributes:
-          layers: Units of its layers; what is transferred has the size of the last.
-        """
+        """Sizes of every task's own network."""
 
         layers: LayerSizes = (64,)
+        """Units of its layers; what is transferred has the size of the last."""
 
     def __init__(self, graph: TaskGraph, settings: AITM.Settings):
         super().__init__(graph, settings)

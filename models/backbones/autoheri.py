@@ -97,13 +97,10 @@ class AutoHERI(Backbone):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of every task's network.
-
-        Attributes:
-          layers: Units of its layers, all of which take part in the search.
-        """
+        """Sizes of every task's network."""
 
         layers: LayerSizes = (64, 64)
+        """Units of its layers, all of which take part in the search."""
 
     def __init__(self, graph: TaskGraph, settings: AutoHERI.Settings):
         super().__init__(graph, settings)

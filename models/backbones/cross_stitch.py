@@ -52,17 +52,16 @@ class CrossStitch(Backbone):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of the networks, and where the mixing starts.
-
-        Attributes:
-          layers: Units of each task's layers.
-          alpha_same: Weight of a task's own layer at the start.
-          alpha_different: Weight of all other tasks' layers together at the start.
-        """
+        """Sizes of the networks, and where the mixing starts."""
 
         layers: LayerSizes = (64, 64)
+        """Units of each task's layers."""
+
         alpha_same: float = 0.9
+        """Weight of a task's own layer at the start."""
+
         alpha_different: float = 0.1
+        """Weight of all other tasks' layers together at the start."""
 
     def __init__(self, graph: TaskGraph, settings: CrossStitch.Settings):
         super().__init__(graph, settings)

@@ -89,18 +89,19 @@ class MAN(Backbone):
         """Number and sizes of the experts; the defaults are the paper's.
 
         Its towers, 128-16-32, are `model.tower_layers`.
-
-        Attributes:
-          shared_experts: Experts that all tasks read.
-          task_experts: Experts of each task.
-          expert_layers: Units of each layer of an expert.
-          attention: Whether the tasks attend to each other; without is an ablation of the paper (table 2).
         """
 
         shared_experts: int = Field(default=4, ge=0)
+        """Experts that all tasks read."""
+
         task_experts: int = Field(default=4, ge=1)
+        """Experts of each task."""
+
         expert_layers: LayerSizes = (256, 128)
+        """Units of each layer of an expert."""
+
         attention: bool = True
+        """Whether the tasks attend to each other; without is an ablation of the paper (table 2)."""
 
     def __init__(self, graph: TaskGraph, settings: MAN.Settings):
         super().__init__(graph, settings)

@@ -22,19 +22,19 @@ class PLE(Backbone):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """Number and sizes of the experts.
-
-        Attributes:
-          levels: Extraction levels.
-          shared_experts: Shared experts of a level.
-          task_experts: Experts of each task in a level.
-          expert_layers: Units of each layer of an expert.
-        """
+        """Number and sizes of the experts."""
 
         levels: int = Field(default=2, ge=1)
+        """Extraction levels."""
+
         shared_experts: int = Field(default=1, ge=0)
+        """Shared experts of a level."""
+
         task_experts: int = Field(default=1, ge=0)
+        """Experts of each task in a level."""
+
         expert_layers: LayerSizes = (64,)
+        """Units of each layer of an expert."""
 
         @model_validator(mode="after")
         def _some_expert(self) -> PLE.Settings:

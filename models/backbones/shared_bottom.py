@@ -15,13 +15,10 @@ class SharedBottom(Backbone):
     """One bottom network for all tasks (Caruana, Multitask learning, 1997); hard sharing, PICO eq. 2."""
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of the bottom.
-
-        Attributes:
-          layers: Units of its layers. PICO shares the first layer only.
-        """
+        """Sizes of the bottom."""
 
         layers: LayerSizes = (64,)
+        """Units of its layers. PICO shares the first layer only."""
 
     def __init__(self, graph: TaskGraph, settings: SharedBottom.Settings):
         super().__init__(graph, settings)

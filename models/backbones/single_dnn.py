@@ -19,13 +19,10 @@ class SingleDNN(Backbone):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of every task's network.
-
-        Attributes:
-          layers: Units of its layers, before the tower.
-        """
+        """Sizes of every task's network."""
 
         layers: LayerSizes = (64,)
+        """Units of its layers, before the tower."""
 
     def __init__(self, graph: TaskGraph, settings: SingleDNN.Settings):
         super().__init__(graph, settings)

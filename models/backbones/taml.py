@@ -55,20 +55,22 @@ class TAML(Backbone):
         The defaults are the paper's as read here: every learner sees three experts of one layer of 64, one of each
         group. `learners: 1` and `learner_experts: 0` are its ablations (section 3.5). Its learners are towers of 64 and
         32 units (`model.tower_layers`).
-
-        Attributes:
-          general_experts: Experts that all learners read.
-          task_experts: Experts of each task.
-          learner_experts: Experts of each learner.
-          expert_layers: Units of each layer of an expert.
-          learners: Learners of each task.
         """
 
         general_experts: int = Field(default=1, ge=0)
+        """Experts that all learners read."""
+
         task_experts: int = Field(default=1, ge=0)
+        """Experts of each task."""
+
         learner_experts: int = Field(default=1, ge=0)
+        """Experts of each learner."""
+
         expert_layers: LayerSizes = (64,)
+        """Units of each layer of an expert."""
+
         learners: int = Field(default=2, ge=1)
+        """Learners of each task."""
 
         @model_validator(mode="after")
         def _some_expert(self) -> TAML.Settings:

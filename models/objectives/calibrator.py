@@ -19,13 +19,10 @@ class Calibrator(Objective):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """The paper's setting by default.
-
-        Attributes:
-          weight: Factor of the penalty (the paper's alpha).
-        """
+        """The paper's setting by default."""
 
         weight: float = Field(default=0.6, ge=0)
+        """Factor of the penalty (the paper's alpha)."""
 
     def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
         """Returns `calibrator/<task>` for every task with a parent, averaged over the batch."""

@@ -48,39 +48,48 @@ class Pico(Objective):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """The paper's setting by default, and its ablations (table 3, figure 3).
-
-        Attributes:
-          pairs: (anchor task, positive task) names; None: the first task with each other one (section 4.6).
-          alpha: Factor of the relevance loss.
-          beta: Factor of the contrastive loss.
-          tower_layer: Which hidden layer of the towers is contrasted; 0 is the first, -1 the last.
-          normalize: Whether h is scaled to length 1.
-          temperature: `personalized` (eq. 10); `fixed`; `statistical` (eq. 10 with the batch's share of equal labels).
-          fixed_temperature: For `fixed`.
-          temperature_low: The temperature of full relevance.
-          temperature_high: The temperature of no relevance.
-          negatives: Whether other rows of the batch push away; without, pairs are only pulled together.
-          relevance_layers: Hidden layers of the relevance network.
-          relevance_trains_backbone: Whether the relevance loss sends its gradient into the shared layers, as in the
-            paper.
-          trains: What the contrast trains: `both` tasks' towers and the shared layers below, as in the paper; the
-            `second` task of the pair, so that what the first has learned stands fixed; of it, the `second_tower` alone.
-        """
+        """The paper's setting by default, and its ablations (table 3, figure 3)."""
 
         pairs: tuple[tuple[str, str], ...] | None = Field(default=None, min_length=1)
+        """(anchor task, positive task) names; None: the first task with each other one (section 4.6)."""
+
         alpha: float = Field(default=1.0, ge=0)
+        """Factor of the relevance loss."""
+
         beta: float = Field(default=0.01, ge=0)
+        """Factor of the contrastive loss."""
+
         tower_layer: int = 0
+        """Which hidden layer of the towers is contrasted; 0 is the first, -1 the last."""
+
         normalize: bool = True
+        """Whether h is scaled to length 1."""
+
         temperature: Literal["personalized", "fixed", "statistical"] = "personalized"
+        """`personalized` (eq. 10); `fixed`; `statistical` (eq. 10 with the batch's share of equal labels)."""
+
         fixed_temperature: float = Field(default=0.05, gt=0)
+        """For `fixed`."""
+
         temperature_low: float = Field(default=0.05, gt=0)
+        """The temperature of full relevance."""
+
         temperature_high: float = Field(default=1.0, gt=0)
+        """The temperature of no relevance."""
+
         negatives: bool = True
+        """Whether other rows of the batch push away; without, pairs are only pulled together."""
+
         relevance_layers: LayerSizes = (64, 32)
+        """Hidden layers of the relevance network."""
+
         relevance_trains_backbone: bool = True
+        """Whether the relevance loss sends its gradient into the shared layers, as in the paper."""
+
         trains: Literal["both", "second", "second_tower"] = "both"
+        """What the contrast trains: `both` tasks' towers and the shared layers below, as in the paper; the `second`
+        task of the pair, so that what the first has learned stands fixed; of it, the `second_tower` alone.
+        """
 
         @model_validator(mode="after")
         def _bounds_in_order(self) -> Pico.Settings:

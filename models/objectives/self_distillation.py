@@ -22,13 +22,10 @@ class SelfDistillation(Objective):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """The paper's setting by default.
-
-        Attributes:
-          weight: Factor of every task's distillation (the paper's alpha and beta, eq. 6, which it sets to the same).
-        """
+        """The paper's setting by default."""
 
         weight: float = Field(default=0.1, ge=0)
+        """Factor of every task's distillation (the paper's alpha and beta, eq. 6, which it sets to the same)."""
 
     def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
         """Returns `self_distillation/<task>` for every task with several learners; one has nobody to learn from."""

@@ -55,16 +55,15 @@ class BilevelStep(keras.layers.Layer, Step):
     """
 
     class Settings(Step.Settings, extra="forbid", frozen=True):
-        """How long the search lasts, and what becomes of its result.
-
-        Attributes:
-          share: Of the training's steps.
-          threshold: A connection stays, with weight 1, where its probability is above; the others go. None: all stay,
-            with their probabilities for weights.
-        """
+        """How long the search lasts, and what becomes of its result."""
 
         share: float = Field(default=0.5, gt=0, le=1)
+        """Of the training's steps."""
+
         threshold: float | None = Field(default=0.5, ge=0, lt=1)
+        """A connection stays, with weight 1, where its probability is above; the others go. None: all stay, with their
+        probabilities for weights.
+        """
 
     def __init__(self, graph: TaskGraph, settings: BilevelStep.Settings):
         keras.layers.Layer.__init__(self, name="search")

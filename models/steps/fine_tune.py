@@ -28,13 +28,10 @@ class FineTuneStep(PlainStep):
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """What is trained.
-
-        Attributes:
-          part: `upper`, or `all`: everything, embeddings included, as the usual step does.
-        """
+        """What is trained."""
 
         part: Literal["upper", "all"] = "upper"
+        """`upper`, or `all`: everything, embeddings included, as the usual step does."""
 
     def __init__(self, graph: TaskGraph, settings: FineTuneStep.Settings):
         super().__init__(graph, settings)

@@ -135,17 +135,16 @@ class MetaStep(Step):
     compilable = False
 
     class Settings(BaseModel, extra="forbid", frozen=True):
-        """How it adapts; the paper gives no numbers.
-
-        Attributes:
-          share: Of all training steps, how many are this stage's; 0 leaves it out. The paper stops it early.
-          inner_learning_rate: a, the length of the adapting step.
-          second_order: Whether the gradient goes through the adaptation; if not, it is first-order MAML.
-        """
+        """How it adapts; the paper gives no numbers."""
 
         share: float = Field(default=0.5, ge=0, le=1)
+        """Of all training steps, how many are this stage's; 0 leaves it out. The paper stops it early."""
+
         inner_learning_rate: float = Field(default=0.01, gt=0)
+        """a, the length of the adapting step."""
+
         second_order: bool = True
+        """Whether the gradient goes through the adaptation; if not, it is first-order MAML."""
 
     def gradients(
         self, learner: Learner, features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None, labels: tf.Tensor

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 
 from tandem.components.evaluator.settings import Activity, Buckets, EvaluationSettings, column_of
 from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
@@ -26,36 +26,34 @@ from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.tasks import Task, TaskGraph
 from tandem.pipeline.configuration import errors, yaml_file
 from tandem.pipeline.configuration.errors import ConfigError
+from tandem.settings import Settings
 
 __all__ = ["Config", "ConfigError", "load"]
 
 DATA_VARIABLE = "TANDEM_DATA"
 
 
-class StatisticsSettings(BaseModel, extra="forbid", frozen=True):
-    """How much of the examples the statistics look at, and what comes of rows that have moved.
-
-    Attributes:
-      sample_rate: Share of the rows; None: all of them.
-      skew: Whether the run stops when evaluation days are further from the training days than the schema allows.
-      drift: Whether it stops when training days are further from those accepted last.
-    """
+class StatisticsSettings(Settings):
+    """How much of the examples the statistics look at, and what comes of rows that have moved."""
 
     sample_rate: float | None = Field(default=None, gt=0, le=1)
+    """Share of the rows; None: all of them."""
+
     skew: Literal["stop", "report"] = "stop"
+    """Whether the run stops when evaluation days are further from the training days than the schema allows."""
+
     drift: Literal["stop", "report"] = "stop"
+    """Whether it stops when training days are further from those accepted last."""
 
 
-class PushSettings(BaseModel, extra="forbid", frozen=True):
-    """Where a blessed model goes.
-
-    Attributes:
-      directory: The folder a model server watches; None: `models` in the output folder.
-      model_name: Its folder in there; None: the configuration's name.
-    """
+class PushSettings(Settings):
+    """Where a blessed model goes."""
 
     directory: str | None = Field(default=None, min_length=1)
+    """The folder a model server watches; None: `models` in the output folder."""
+
     model_name: str | None = None
+    """Its folder in there; None: the configuration's name."""
 
     @field_validator("model_name")
     @classmethod
@@ -65,44 +63,54 @@ class PushSettings(BaseModel, extra="forbid", frozen=True):
         return name
 
 
-class BeamSettings(BaseModel, extra="forbid", frozen=True):
+class BeamSettings(Settings):
     """Where and how the data stages run: Beam's own flags."""
 
     args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+    """Flags, as Beam's documentation lists them."""
 
 
-class Config(BaseModel, extra="forbid", frozen=True):
-    """A configuration file. `load` reads one.
-
-    Attributes:
-      name: Of the pipeline; made of lower-case letters, digits and underscores.
-      logs: The streams, how they are joined, the split.
-      features: What the model looks at.
-      tasks: What it predicts.
-      model: The recipe and its sizes.
-      training: How long, how fast.
-      evaluation: User groups, slices, thresholds.
-      schema_file: A curated schema (pbtxt); None: inferred from the examples, which finds no anomaly but wrong types.
-      statistics: See `StatisticsSettings`.
-      push: See `PushSettings`.
-      beam: See `BeamSettings`.
-      output: The folder of a run's artifacts, metadata and logs; None: `runs/<name>`.
-      data_dir: The folder of the logs; `--data` and the environment variable TANDEM_DATA come first.
-    """
+class Config(Settings):
+    """A configuration file. `load` reads one."""
 
     name: str
+    """Of the pipeline; made of lower-case letters, digits and underscores."""
+
     logs: LogSettings
+    """The streams, how they are joined, the split."""
+
     features: tuple[Feature, ...] = Field(min_length=1)
+    """What the model looks at."""
+
     tasks: tuple[Task, ...] = Field(min_length=1)
+    """What it predicts."""
+
     model: ModelSettings = ModelSettings()
+    """The recipe and its sizes."""
+
     training: TrainingSettings = TrainingSettings()
+    """How long, how fast."""
+
     evaluation: EvaluationSettings
+    """User groups, slices, thresholds."""
+
     schema_file: str | None = None
+    """A curated schema (pbtxt); None: inferred from the examples, which finds no anomaly but wrong types."""
+
     statistics: StatisticsSettings = StatisticsSettings()
+    """See `StatisticsSettings`."""
+
     push: PushSettings = PushSettings()
+    """See `PushSettings`."""
+
     beam: BeamSettings = BeamSettings()
+    """See `BeamSettings`."""
+
     output: str | None = None
+    """The folder of a run's artifacts, metadata and logs; None: `runs/<name>`."""
+
     data_dir: str | None = None
+    """The folder of the logs; `--data` and the environment variable TANDEM_DATA come first."""
 
     _file: Path = PrivateAttr(default=Path("configuration"))
 
