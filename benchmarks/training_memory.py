@@ -38,6 +38,7 @@ def train(folder: Path, times: int, table_rows: int) -> dict[str, float]:
     import tensorflow as tf
     import tf_keras as keras
 
+    from tandem.models.batch import RowFormat
     from tandem.models.registry import build
     from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
     from tandem.models.tasks import Task, TaskGraph
@@ -50,10 +51,11 @@ def train(folder: Path, times: int, table_rows: int) -> dict[str, float]:
     files = sorted(str(path) for path in (folder / "examples").iterdir()) * times
     learner = build(ModelSettings(recipe="mmoe", embedding_dim=DIM), graph, layout, table_rows)
     settings = TrainingSettings(batch_size=BATCH, epochs=1, early_stopping=EarlyStopping())
-    passes = shuffled_passes(files, layout, len(graph), BATCH, settings.shuffle_rows, seed=1)
-    loop.initialize(learner, graph, read_examples(files, layout, len(graph), BATCH).take(20))
+    rows = RowFormat(layout, len(graph))
+    passes = shuffled_passes(files, rows, BATCH, settings.shuffle_rows, seed=1)
+    loop.initialize(learner, graph, read_examples(files, rows, BATCH).take(20))
     built = peak_mb()
-    validation = read_examples(files[:1], layout, len(graph), 8192)
+    validation = read_examples(files[:1], rows, 8192)
     loop.train(learner, graph, settings, passes, validation)
     table = learner.network.encoder.table
     assert tf.reduce_all(tf.math.is_finite(table[:10]))

@@ -14,10 +14,10 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from tandem.models.batch import feature_spec
 from tandem.models.features import FeatureLayout
 from tandem.models.network import Network
 from tandem.models.tasks import TaskGraph
-from tandem.models.training.dataset import feature_spec
 
 DESCRIPTION_FILE = os.path.join("assets.extra", "tandem.json")
 

@@ -22,8 +22,9 @@ from pydantic import Field, model_validator
 
 from tandem.settings import Settings
 
-# Names of the model's inputs and of the labels in a transformed example.
-IDS, NUMBERS, LABELS = "ids", "numbers", "labels"
+# Names in a transformed example: the model's inputs, and what only training reads.
+IDS, NUMBERS = "ids", "numbers"
+LABELS, WEIGHTS, AGES = "labels", "weights", "ages"
 
 # The row of the embedding table that stands for no value.
 PADDING = 0

@@ -8,12 +8,11 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from tandem.models.balancing import Balancer
+from tandem.models.batch import Batch
 from tandem.models.network import Network
-from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.objectives.objective import Loss, Objective, Outcomes
 from tandem.models.steps.step import Step
 from tandem.models.tasks import TaskGraph
-
-Batch = tuple[Mapping[str, tf.Tensor], tf.Tensor]
 
 
 class Learner(tfrs.models.Model):
@@ -29,7 +28,8 @@ class Learner(tfrs.models.Model):
         the batch only, unlike a penalty on the whole table.
 
     Attributes:
-      loss_names: Of all losses, once a batch has been seen.
+      steps: The stages of training.
+      loss_names: Of all losses, in their order; none before `prepare`.
     """
 
     def __init__(
@@ -52,6 +52,18 @@ class Learner(tfrs.models.Model):
         self._embedding_l2 = embedding_l2
         self.loss_names: tuple[str, ...] = ()
 
+    def prepare(self, batch: Batch) -> None:
+        """Makes all variables, and learns which losses there are; to be called once, before training.
+
+        A compiled step can do neither: the number of variables must not change inside of it.
+
+        Args:
+          batch: Any rows.
+        """
+        losses = self.losses_of(batch, training=False)
+        self.total(losses)  # a balancer may have variables, too
+        self.loss_names = tuple(losses)
+
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """Returns the network's answer."""
         return self.network(features, training=training)
@@ -66,22 +78,21 @@ class Learner(tfrs.models.Model):
         """Computes every loss of a batch.
 
         Args:
-          batch: Features, and labels int [B, T] in the order of the tasks.
+          batch: Some rows.
           training: Whether dropout is on.
           vectors: The embeddings of the ids where they have been looked up (see `Encoder.call`).
 
         Returns:
           By name, the loss and its factor.
         """
-        features, labels = batch[0], self._labels(batch[1])
-        forward = self.network.forward(features, training=training, vectors=vectors)
+        forward = self.network.forward(batch.features, training=training, vectors=vectors)
+        outcomes = Outcomes.of(batch, self._graph)
         losses: dict[str, Loss] = {}
         for objective in self._objectives:
-            losses |= objective.losses_of(forward, labels)
+            losses |= objective.losses_of(forward, outcomes)
         if self._embedding_l2:
             embeddings = forward.embedded[:, : self.network.encoder.embedded_width]
             losses["embedding_l2"] = Loss(tf.reduce_mean(tf.reduce_sum(embeddings**2, axis=1)), self._embedding_l2)
-        self.loss_names = tuple(losses)
         return losses
 
     def by_row(self, batch: Batch) -> dict[str, tf.Tensor]:
@@ -93,17 +104,12 @@ class Learner(tfrs.models.Model):
         Returns:
           By name, [B, ...]: what the backbone keeps (`gate/<task>`, say) and what the objectives tell.
         """
-        features, labels = batch[0], self._labels(batch[1])
-        forward = self.network.forward(features, training=False)
+        forward = self.network.forward(batch.features, training=False)
+        outcomes = Outcomes.of(batch, self._graph)
         told = dict(forward.states.aux)
         for objective in self._objectives:
-            told |= objective.by_row(forward, labels)
+            told |= objective.by_row(forward, outcomes)
         return told
-
-    def _labels(self, matrix: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Maps [B, T] to float32 [B] by label."""
-        columns = tf.unstack(tf.cast(matrix, tf.float32), num=len(self._graph), axis=1)
-        return dict(zip(self._graph.labels, columns, strict=True))
 
     def total(self, losses: Mapping[str, Loss]) -> tf.Tensor:
         """Returns the sum to minimize."""

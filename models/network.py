@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -31,8 +31,9 @@ class Forward:
         of its label and its ancestors' together.
       learner_logits: By task, what its learners say, whose mean is the logit, [B, L]; empty where a task has one
         learner.
-      detached_tower_layers: Computes a task's `tower_layers` once more, in such a way that gradients end at what the
-        tower reads: for objectives that train the tower alone. With dropout, it is another draw.
+      tower_inputs: By task, what each of its towers reads, [B, H].
+      towers: By task, its towers: one, or one per learner.
+      training: Whether dropout is on.
     """
 
     embedded: tf.Tensor
@@ -40,7 +41,17 @@ class Forward:
     tower_layers: dict[str, list[tf.Tensor]]
     logits: dict[str, tf.Tensor]
     learner_logits: dict[str, tf.Tensor] = field(default_factory=dict)
-    detached_tower_layers: Callable[[str], list[tf.Tensor]] | None = None
+    tower_inputs: dict[str, list[tf.Tensor]] = field(default_factory=dict)
+    towers: dict[str, list[MLP]] = field(default_factory=dict)
+    training: bool = False
+
+    def detached_tower_layers(self, task: str) -> list[tf.Tensor]:
+        """Computes a task's `tower_layers` once more, in such a way that gradients end at what the towers read.
+
+        It is for objectives that train the towers alone. With dropout, it is another draw.
+        """
+        inputs = [tf.stop_gradient(each) for each in self.tower_inputs[task]]
+        return mean_layers(self.towers[task], inputs, self.training)
 
 
 class Network(keras.Model):
@@ -103,29 +114,24 @@ class Network(keras.Model):
         """
         embedded, x = self._encoder(features, vectors)
         states = self._backbone(x, training=training)
-        inputs = dict(zip(self._towers, self._tower_inputs(states), strict=True))
-
-        def detached(task: str) -> list[tf.Tensor]:
-            names = self._learners[task]
-            return _mean([self._towers[name].hidden(tf.stop_gradient(inputs[name]), training) for name in names])
-
-        tower_layers = {name: tower.hidden(inputs[name], training) for name, tower in self._towers.items()}
-        by_task = {task: _mean([tower_layers[name] for name in names]) for task, names in self._learners.items()}
-        if states.by_learner is None:
-            logits = {name: tf.squeeze(head(tower_layers[name][-1]), axis=1) for name, head in self._heads.items()}
-            return Forward(embedded, states, by_task, logits, detached_tower_layers=detached)
-        learner_logits = {
-            task: tf.concat([self._heads[name](tower_layers[name][-1]) for name in learners], axis=1)
+        inputs = states.by_learner or {task: [state] for task, state in states.by_task.items()}
+        by_learner = {
+            name: self._towers[name].hidden(state, training)
             for task, learners in self._learners.items()
+            for name, state in zip(learners, inputs[task], strict=True)
         }
-        logits = {task: tf.reduce_mean(each, axis=1) for task, each in learner_logits.items()}
-        return Forward(embedded, states, by_task, logits, learner_logits, detached)
-
-    def _tower_inputs(self, states: States) -> list[tf.Tensor]:
-        """Returns what each tower reads, in the order of the towers."""
+        tower_layers = {task: _mean([by_learner[name] for name in names]) for task, names in self._learners.items()}
+        learner_logits: dict[str, tf.Tensor] = {}
         if states.by_learner is None:
-            return [states.by_task[name] for name in self._learners]
-        return [state for name in self._learners for state in states.by_learner[name]]
+            logits = {name: tf.squeeze(head(by_learner[name][-1]), axis=1) for name, head in self._heads.items()}
+        else:
+            learner_logits = {
+                task: tf.concat([self._heads[name](by_learner[name][-1]) for name in learners], axis=1)
+                for task, learners in self._learners.items()
+            }
+            logits = {task: tf.reduce_mean(each, axis=1) for task, each in learner_logits.items()}
+        towers = {task: [self._towers[name] for name in learners] for task, learners in self._learners.items()}
+        return Forward(embedded, states, tower_layers, logits, learner_logits, inputs, towers, training)
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """Returns the probability of every output (see `TaskGraph.outputs`), float32 [B]."""
@@ -173,6 +179,17 @@ class Network(keras.Model):
             if task.given is not None and task.train_on == "parent_positives":
                 joint[task.name] *= joint[task.given]
         return joint
+
+
+def mean_layers(towers: Sequence[MLP], inputs: Sequence[tf.Tensor], training: bool) -> list[tf.Tensor]:
+    """Returns the output of each hidden layer, the mean over towers.
+
+    Args:
+      towers: Of one task.
+      inputs: What each of them reads, [B, H].
+      training: Whether dropout is on.
+    """
+    return _mean([tower.hidden(state, training) for tower, state in zip(towers, inputs, strict=True)])
 
 
 def _mean(layers: list[list[tf.Tensor]]) -> list[tf.Tensor]:

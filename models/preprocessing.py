@@ -3,22 +3,26 @@
 Outputs, B rows:
   ids      int64 [B, layout.width]   rows of the embedding table, padding where a bag has fewer values
   numbers  float32 [B, n]            scaled numbers (left out when there are none)
-  labels   int64 [B, T]              in the order of the tasks (left out when serving)
+  labels   int64 [B, T]              in the order of the tasks (left out when serving, as what follows is)
+  weights  float32 [B, T]            how much a row counts for each task (only where rows have weights)
+  ages     float32 [B, T]            hours until the label was set, or waited for it in vain (only where asked for)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 import tensorflow_transform as tft
 from pydantic import TypeAdapter
 
-from tandem.models.features import IDS, LABELS, NUMBERS, PADDING, Feature, FeatureLayout, NumericFeature
+from tandem.models.features import AGES, IDS, LABELS, NUMBERS, PADDING, WEIGHTS, Feature, FeatureLayout, NumericFeature
 from tandem.models.vocabulary import vocabulary_file
 
 Column: TypeAlias = "tf.Tensor | tf.SparseTensor"
+
+_MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
 def preprocessing_fn(inputs: Mapping[str, Column], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -27,17 +31,60 @@ def preprocessing_fn(inputs: Mapping[str, Column], custom_config: Mapping[str, A
     Args:
       inputs: Raw columns by name.
       custom_config: `features`: the configuration's features as plain data; `labels`: names of the label columns.
+        `weights`: per task, the columns whose product a row's weight is; none: 1. Left out or empty: no weights at all.
+        `ages`: of which columns ages are made, see `AgeColumns`; left out or None: no ages.
 
     Returns:
       The outputs of this module's head.
     """
     layout = FeatureLayout(TypeAdapter(tuple[Feature, ...]).validate_python(custom_config["features"]))
-    outputs = {LABELS: tf.concat([_dense(inputs[label], 1, 0) for label in custom_config["labels"]], axis=1)}
+    labels = tf.concat([_dense(inputs[label], 1, 0) for label in custom_config["labels"]], axis=1)
+    outputs = {LABELS: labels}
+    if any(custom_config.get("weights", ())):
+        outputs[WEIGHTS] = _weights(inputs, custom_config["weights"], tf.shape(labels)[:1])
+    if custom_config.get("ages"):
+        outputs[AGES] = _ages(inputs, AgeColumns(**custom_config["ages"]))
     if layout.width:
         outputs[IDS] = _ids(inputs, layout)
     if layout.numbers:
         outputs[NUMBERS] = tf.concat([_scaled(_column(inputs, n.source), n) for n in layout.scaled()], axis=1)
     return outputs
+
+
+class AgeColumns(NamedTuple):
+    """The columns that the ages of labels are made of, int64, in microseconds since 1970.
+
+    Attributes:
+      shown: When the impression happened.
+      set: Per task, when its label was set; without a value where the label is 0.
+      until: The end of the logs.
+    """
+
+    shown: str
+    set: Sequence[str]
+    until: str
+
+
+def _weights(inputs: Mapping[str, Column], columns: Sequence[Sequence[str]], rows: tf.Tensor) -> tf.Tensor:
+    """Returns the products of each task's columns, float32 [B, T]."""
+    of_tasks = []
+    for names in columns:
+        product = tf.ones(tf.concat([rows, [1]], axis=0), tf.float32)
+        for name in names:
+            product *= tf.cast(_dense(_column(inputs, name), 1, 1.0), tf.float32)
+        of_tasks.append(product)
+    return tf.concat(of_tasks, axis=1)
+
+
+def _ages(inputs: Mapping[str, Column], columns: AgeColumns) -> tf.Tensor:
+    """Returns hours from the impression to each label's event, or to the end of the logs, float32 [B, T]."""
+    shown, until = (_dense(_column(inputs, name), 1, 0) for name in (columns.shown, columns.until))
+    of_tasks = []
+    for name in columns.set:
+        happened = _dense(_column(inputs, name), 1, -1)
+        microseconds = tf.where(happened >= 0, happened, until) - shown
+        of_tasks.append(tf.cast(tf.cast(microseconds, tf.float64) / _MICROSECONDS_PER_HOUR, tf.float32))
+    return tf.concat(of_tasks, axis=1)
 
 
 def _column(inputs: Mapping[str, Column], name: str) -> tf.SparseTensor:

@@ -83,17 +83,20 @@ class Ours:
 
     def build(self) -> Learner:
         """Makes the system, its variables included."""
+        from tandem.models.batch import RowFormat
         from tandem.models.registry import build
         from tandem.models.training.dataset import read_examples
         from tandem.models.training.loop import BATCHES_FOR_BASE_RATES, initialize
 
         keras.utils.set_random_seed(self._settings.seed)
         learner = build(self._model, self._graph, layout(), sum(CARDINALITIES.values()))
-        sample = read_examples(self._files, layout(), len(self._graph), BATCH).take(BATCHES_FOR_BASE_RATES)
+        rows = RowFormat(layout(), len(self._graph))
+        sample = read_examples(self._files, rows, BATCH).take(BATCHES_FOR_BASE_RATES)
         initialize(learner, self._graph, sample)
         return learner
 
     def _work(self) -> None:
+        from tandem.models.batch import RowFormat
         from tandem.models.training.checkpoints import Position
         from tandem.models.training.dataset import shuffled_passes
         from tandem.models.training.loop import train
@@ -110,9 +113,8 @@ class Ours:
         try:
             settings = self._settings
             self._learner = self.build()
-            passes = shuffled_passes(
-                self._files, layout(), len(self._graph), BATCH, settings.shuffle_rows, settings.seed
-            )
+            rows = RowFormat(layout(), len(self._graph))
+            passes = shuffled_passes(self._files, rows, BATCH, settings.shuffle_rows, settings.seed)
             train(self._learner, self._graph, settings, passes, watch=pause)
         except Exception as error:
             self._done.put(error)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import tensorflow as tf
 from pydantic import BaseModel, Field
 
 from tandem.models.network import Forward
-from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
 
 
 class Calibrator(Objective):
@@ -24,12 +22,15 @@ class Calibrator(Objective):
         weight: float = Field(default=0.6, ge=0)
         """Factor of the penalty (the paper's alpha)."""
 
-    def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
-        """Returns `calibrator/<task>` for every task with a parent, averaged over the batch."""
+    def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
+        """Returns `calibrator/<task>` for every task with a parent, averaged over the batch by the task's weights."""
         joint = {name: tf.sigmoid(logit) for name, logit in forward.logits.items()}
         return {
             f"calibrator/{task.name}": Loss(
-                tf.reduce_mean(tf.nn.relu(joint[task.name] - joint[task.given])), self.settings.weight
+                weighted_mean(
+                    tf.nn.relu(joint[task.name] - joint[task.given]), outcomes.weight(self.graph.label(task.name))
+                ),
+                self.settings.weight,
             )
             for task in self.graph
             if task.given is not None

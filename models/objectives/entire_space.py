@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from tandem.models.network import Forward
-from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
 from tandem.models.tasks import TaskGraph
 
 
@@ -48,11 +48,12 @@ class EntireSpaceLoss(Objective):
     Two tasks given the same one have a term each. As no row is left out, `Task.train_on` has no effect.
     """
 
-    def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
+    def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
         """Returns a loss per task, by task name."""
-        targets = self.graph.joint({name: labels[self.graph.label(name)] for name in self.graph.names})
+        targets = self.graph.joint({name: outcomes.labels[self.graph.label(name)] for name in self.graph.names})
         losses = {}
         for name, (happens, fails) in log_joint(self.graph, forward.logits).items():
             cross_entropy = -(targets[name] * happens + (1 - targets[name]) * fails)
-            losses[name] = Loss(tf.reduce_mean(cross_entropy), self.graph[name].loss_weight)
+            loss = weighted_mean(cross_entropy, outcomes.weight(self.graph.label(name)))
+            losses[name] = Loss(loss, self.graph[name].loss_weight)
         return losses

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import tensorflow as tf
 
 from tandem.models.network import Forward
-from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
 
 
 class JointLoss(Objective):
@@ -17,11 +15,12 @@ class JointLoss(Objective):
     out, `Task.train_on` has no effect.
     """
 
-    def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
+    def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
         """Returns a loss per task, by task name."""
-        targets = self.graph.joint({name: labels[self.graph.label(name)] for name in self.graph.names})
+        targets = self.graph.joint({name: outcomes.labels[self.graph.label(name)] for name in self.graph.names})
         losses = {}
         for name, logits in forward.logits.items():
             cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets[name], logits=logits)
-            losses[name] = Loss(tf.reduce_mean(cross_entropy), self.graph[name].loss_weight)
+            loss = weighted_mean(cross_entropy, outcomes.weight(self.graph.label(name)))
+            losses[name] = Loss(loss, self.graph[name].loss_weight)
         return losses

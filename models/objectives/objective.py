@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel
 
+from tandem.models.batch import Batch
 from tandem.models.network import Forward
 from tandem.models.tasks import TaskGraph
 
@@ -19,6 +21,55 @@ class Loss(NamedTuple):
 
     value: tf.Tensor
     weight: float
+
+
+class Outcomes(NamedTuple):
+    """What became of the rows of a batch, by label name; float32 [B] each.
+
+    Attributes:
+      labels: 0 or 1.
+      weights: How much a row counts for the label's task; None: all rows count alike.
+      ages: Hours until the label was set, or waited for it in vain (see `Batch`); None: not asked for.
+    """
+
+    labels: Mapping[str, tf.Tensor]
+    weights: Mapping[str, tf.Tensor] | None = None
+    ages: Mapping[str, tf.Tensor] | None = None
+
+    @classmethod
+    def of(cls, batch: Batch, graph: TaskGraph) -> Outcomes:
+        """Takes a batch's matrices apart, whose columns are in the order of the tasks."""
+
+        def by_label(matrix: tf.Tensor) -> dict[str, tf.Tensor]:
+            columns = tf.unstack(tf.cast(matrix, tf.float32), num=len(graph), axis=1)
+            return dict(zip(graph.labels, columns, strict=True))
+
+        return cls(
+            by_label(batch.labels),
+            None if batch.weights is None else by_label(batch.weights),
+            None if batch.ages is None else by_label(batch.ages),
+        )
+
+    def weight(self, label: str) -> tf.Tensor | None:
+        """Returns how much each row counts for a label's task, [B]; None: all alike."""
+        return None if self.weights is None else self.weights[label]
+
+
+def weighted_mean(values: tf.Tensor, *factors: tf.Tensor | None) -> tf.Tensor:
+    """Returns the mean of values [B], weighed by the product of the factors.
+
+    Args:
+      values: [B].
+      *factors: [B] each, 0 or more (a mask, the rows' weights); None: 1.
+
+    Returns:
+      A scalar; 0 where no row counts. That weights are all twice as large changes nothing.
+    """
+    given = [factor for factor in factors if factor is not None]
+    if not given:
+        return tf.reduce_mean(values)
+    product = functools.reduce(tf.multiply, given)
+    return tf.math.divide_no_nan(tf.reduce_sum(values * product), tf.reduce_sum(product))
 
 
 class Objective(keras.layers.Layer, abc.ABC):
@@ -41,22 +92,22 @@ class Objective(keras.layers.Layer, abc.ABC):
         """
 
     @abc.abstractmethod
-    def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
+    def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
         """Computes the losses of one batch.
 
         Args:
           forward: The pass through the network.
-          labels: By label name, float32 [B], 0 or 1.
+          outcomes: The labels, and what else is known of them.
 
         Returns:
           By a name for reports, the loss.
         """
 
-    def by_row(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def by_row(self, forward: Forward, outcomes: Outcomes) -> dict[str, tf.Tensor]:
         """Returns what reports show of every row, by name, [B, ...]; nothing by default.
 
         Args:
           forward: The pass through the network.
-          labels: As in `losses_of`.
+          outcomes: As in `losses_of`.
         """
         return {}

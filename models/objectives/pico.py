@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import Literal
 
 import tensorflow as tf
@@ -13,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 from tandem.models.layers.mlp import MLP
 from tandem.models.network import Forward
 from tandem.models.objectives.contrastive import LARGEST_SAFE_LOGIT, alignment, info_nce
-from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
 from tandem.models.precision import Precision, of_products
 from tandem.models.settings import LayerSizes
 from tandem.models.tasks import TaskGraph
@@ -44,7 +43,8 @@ class Pico(Objective):
       L_cl  = InfoNCE of h_a against h_b of the batch, with tau of the anchor's row; mean over the batch         eq. 11
       loss  = alpha * L_rel + beta * L_cl                                                                        eq. 12
 
-    The mean replaces the paper's sum, so that beta does not depend on the batch size.
+    The mean replaces the paper's sum, so that beta does not depend on the batch size. Where rows have weights, both
+    losses weigh a row as the pair's first task does; as a negative it counts in full.
     """
 
     class Settings(BaseModel, extra="forbid", frozen=True):
@@ -133,27 +133,30 @@ class Pico(Objective):
                 f"pico.tower_layer: got {settings.tower_layer}, the towers have layers 0 to {tower_layers - 1}"
             )
 
-    def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
+    def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
         """Returns, per pair, `pico_relevance/<a>/<b>` and `pico_contrast/<a>/<b>`."""
         losses = {}
         for pair, relevance in self._relevance.items():
             states = [forward.states.by_task[task] for task in pair]
             hidden = self._hidden(forward, pair)
-            pair_labels = [labels[self.graph.label(task)] for task in pair]
+            first, second = (self.graph.label(task) for task in pair)
+            pair_labels = [outcomes.labels[first], outcomes.labels[second]]
             if not relevance.built:
                 relevance(*states)  # makes its variables, which a compiled function may not
-            of_relevance, of_contrast = self._compiled[pair](states, hidden, pair_labels, of_products())
+            of_relevance, of_contrast = self._compiled[pair](
+                states, hidden, pair_labels, outcomes.weight(first), of_products()
+            )
             name = "/".join(pair)
             losses[f"pico_relevance/{name}"] = Loss(of_relevance, self.settings.alpha)
             losses[f"pico_contrast/{name}"] = Loss(of_contrast, self.settings.beta)
         return losses
 
-    def by_row(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def by_row(self, forward: Forward, outcomes: Outcomes) -> dict[str, tf.Tensor]:
         """Returns, per pair, `temperature/<a>/<b>`: tau of every row, [B]."""
         told = {}
         for pair, relevance in self._relevance.items():
             logits = relevance(*(forward.states.by_task[task] for task in pair))
-            equal = tf.cast(tf.equal(*(labels[self.graph.label(task)] for task in pair)), logits.dtype)
+            equal = tf.cast(tf.equal(*(outcomes.labels[self.graph.label(task)] for task in pair)), logits.dtype)
             told[f"temperature/{'/'.join(pair)}"] = self._temperature(logits, equal)
         return told
 
@@ -164,8 +167,6 @@ class Pico(Objective):
         if trains == "both":
             return [first[layer], second[layer]]
         if trains == "second_tower":
-            if forward.detached_tower_layers is None:
-                raise ValueError("pico.trains 'second_tower' needs a network that can compute a tower's layers again")
             second = forward.detached_tower_layers(pair[1])
         return [tf.stop_gradient(first[layer]), second[layer]]
 
@@ -175,9 +176,19 @@ class Pico(Objective):
         states: list[tf.Tensor],
         hidden: list[tf.Tensor],
         labels: list[tf.Tensor],
+        weights: tf.Tensor | None,
         precision: Precision,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the relevance loss and the contrastive loss of a pair, from the two tasks' [B, H], [B, H], [B]."""
+        """Returns the relevance loss and the contrastive loss of a pair.
+
+        Args:
+          relevance: The pair's network.
+          states: The two tasks', [B, H].
+          hidden: What is contrasted, [B, H].
+          labels: The two tasks', [B].
+          weights: The rows', as anchors, [B]; None: all alike.
+          precision: Of the products.
+        """
         if not self.settings.relevance_trains_backbone:
             states = [tf.stop_gradient(x) for x in states]
         logits = relevance(*states)
@@ -188,7 +199,7 @@ class Pico(Objective):
             hidden = [tf.nn.l2_normalize(h, axis=1, epsilon=1e-6) for h in hidden]
         anchors, positives = hidden
         rows = self._contrast(anchors, positives, self._temperature(logits, equal), precision)
-        return tf.reduce_mean(cross_entropy), tf.reduce_mean(rows)
+        return weighted_mean(cross_entropy, weights), weighted_mean(rows, weights)
 
     def _contrast(
         self, anchors: tf.Tensor, positives: tf.Tensor, temperature: tf.Tensor, precision: Precision

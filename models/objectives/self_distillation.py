@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import tensorflow as tf
 from pydantic import BaseModel, Field
 
 from tandem.models.network import Forward
-from tandem.models.objectives.objective import Loss, Objective
+from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
 
 
 class SelfDistillation(Objective):
@@ -27,7 +25,7 @@ class SelfDistillation(Objective):
         weight: float = Field(default=0.1, ge=0)
         """Factor of every task's distillation (the paper's alpha and beta, eq. 6, which it sets to the same)."""
 
-    def losses_of(self, forward: Forward, labels: Mapping[str, tf.Tensor]) -> dict[str, Loss]:
+    def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
         """Returns `self_distillation/<task>` for every task with several learners; one has nobody to learn from."""
         losses = {}
         for name, logits in forward.learner_logits.items():  # [B, L]
@@ -35,6 +33,6 @@ class SelfDistillation(Objective):
             cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(
                 labels=teacher * tf.ones_like(logits), logits=logits
             )
-            loss = tf.reduce_mean(tf.reduce_sum(cross_entropy, axis=1))
+            loss = weighted_mean(tf.reduce_sum(cross_entropy, axis=1), outcomes.weight(self.graph.label(name)))
             losses[f"self_distillation/{name}"] = Loss(loss, self.settings.weight)
         return losses

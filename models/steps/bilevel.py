@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import tensorflow as tf
 import tf_keras as keras
 from pydantic import Field
 
-from tandem.models.steps.step import Gradients, Step
+from tandem.models.steps.step import Gradients, Losses, Step
 from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
-    from tandem.models.learner import Learner
+    from tandem.models.batch import Batch
     from tandem.models.network import Network
 
 logger = logging.getLogger("tandem.train")
@@ -85,15 +85,13 @@ class BilevelStep(keras.layers.Layer, Step):
             for index, connections in enumerate(network.backbone.connections)
         ]
 
-    def gradients(
-        self, learner: Learner, features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None, labels: tf.Tensor
-    ) -> Gradients:
+    def gradients(self, learner: Losses, batch: Batch, vectors: tf.Tensor | None) -> Gradients:
         """Computes the gradients of one batch."""
         relaxed = [tf.sigmoid(alpha) for alpha in self._architecture]
         connections = _connections(learner)
         for connection, weights in zip(connections, relaxed, strict=True):
             connection.assign(weights)
-        rows = tf.shape(labels)[0]
+        rows = tf.shape(batch.labels)[0]
         trains_until = (rows + 1) // 2
         training, held_out = slice(None, trains_until), slice(tf.minimum(trains_until, rows - 1), None)
 
@@ -104,7 +102,7 @@ class BilevelStep(keras.layers.Layer, Step):
             tape.watch(weights)
             if seen is not None:
                 tape.watch(seen)
-            losses = learner.losses_of(_part(features, labels, training), training=True, vectors=seen)
+            losses = learner.losses_of(batch.part(training), training=True, vectors=seen)
             total = learner.total(losses)
         of_seen, of_weights = tape.gradient(total, (seen, weights))
         if vectors is not None:
@@ -113,7 +111,7 @@ class BilevelStep(keras.layers.Layer, Step):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(connections)
             unseen = None if vectors is None else vectors[held_out]
-            judged = learner.total(learner.losses_of(_part(features, labels, held_out), training=True, vectors=unseen))
+            judged = learner.total(learner.losses_of(batch.part(held_out), training=True, vectors=unseen))
         of_connections = tape.gradient(judged, connections)
 
         by_variable = dict(zip((variable.ref() for variable in weights), of_weights, strict=True))
@@ -125,7 +123,7 @@ class BilevelStep(keras.layers.Layer, Step):
             [by_variable[variable.ref()] for variable in self.trained(learner)],
         )
 
-    def finish(self, learner: Learner) -> None:
+    def finish(self, learner: Losses) -> None:
         """Fixes the connections. From here on they are plain numbers, and alpha is not used again."""
         kept = total = 0
         for connection, alpha in zip(_connections(learner), self._architecture, strict=True):
@@ -137,10 +135,5 @@ class BilevelStep(keras.layers.Layer, Step):
         logger.info("the search is over: %d of %d connections stay", kept, total)
 
 
-def _connections(learner: Learner) -> list[tf.Variable]:
+def _connections(learner: Losses) -> list[tf.Variable]:
     return list(learner.network.backbone.connections)
-
-
-def _part(features: Mapping[str, tf.Tensor], labels: tf.Tensor, rows: slice) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """Returns some rows of a batch."""
-    return {name: values[rows] for name, values in features.items()}, labels[rows]

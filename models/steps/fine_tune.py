@@ -12,7 +12,7 @@ from tandem.models.steps.plain import PlainStep
 from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
-    from tandem.models.learner import Learner
+    from tandem.models.steps.step import Losses
 
 
 class FineTuneStep(PlainStep):
@@ -37,7 +37,7 @@ class FineTuneStep(PlainStep):
         super().__init__(graph, settings)
         self.trains_embeddings = settings.part == "all"
 
-    def trained(self, learner: Learner) -> Sequence[tf.Variable]:
+    def trained(self, learner: Losses) -> Sequence[tf.Variable]:
         """Returns all variables but those of the network's lower part; or all, as the settings say."""
         if self.settings.part == "all":
             return learner.dense_variables

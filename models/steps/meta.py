@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 from pydantic import BaseModel, Field
 
 from tandem.models.features import IDS
-from tandem.models.steps.step import Gradients, Step
+from tandem.models.steps.step import Gradients, Losses, Step
 
 if TYPE_CHECKING:
-    from tandem.models.learner import Learner
+    from tandem.models.batch import Batch
 
-Losses = dict[str, tf.Tensor]
+Values = dict[str, tf.Tensor]
+"""Losses before their weights, by name."""
 
 
 def of_this_replica(variable: tf.Variable) -> tf.Variable:
@@ -54,8 +55,8 @@ def summed_over_equal(values: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.gather(sums, numbers), tf.shape(values))
 
 
-class _Batch:
-    """A batch, whose losses are taken over some of its rows at some values of the parameters.
+class _Parameters:
+    """All that is trained, at a batch whose losses are taken over some of its rows at some values of the parameters.
 
     Attributes:
       theta: The parameters: variables, and after them the embeddings of the batch, if it has any.
@@ -63,36 +64,33 @@ class _Batch:
 
     def __init__(
         self,
-        learner: Learner,
+        learner: Losses,
         variables: Sequence[tf.Variable],
-        features: Mapping[str, tf.Tensor],
+        batch: Batch,
         vectors: tf.Tensor | None,
-        labels: tf.Tensor,
     ):
         self._learner = learner
         self._variables = list(variables)
-        self._features = features
-        self._labels = labels
-        self._numbers = None if vectors is None else tf.unique(tf.reshape(features[IDS], [-1])).idx
+        self._batch = batch
+        self._numbers = None if vectors is None else tf.unique(tf.reshape(batch.features[IDS], [-1])).idx
         self.theta = [*variables, *([] if vectors is None else [vectors])]
 
-    def gradient(self, rows: slice) -> tuple[Losses, list[tf.Tensor]]:
+    def gradient(self, rows: slice) -> tuple[Values, list[tf.Tensor]]:
         """Returns the losses over some rows, and the gradient of their sum by `theta`."""
         return self._gradient(rows, self.theta[len(self._variables) :])
 
-    def gradient_at(self, values: Sequence[tf.Tensor], rows: slice) -> tuple[Losses, list[tf.Tensor]]:
+    def gradient_at(self, values: Sequence[tf.Tensor], rows: slice) -> tuple[Values, list[tf.Tensor]]:
         """Returns the same where `theta` has other values."""
         count = len(self._variables)
         with moved(self._variables, values[:count]):
             return self._gradient(rows, values[count:])
 
-    def _gradient(self, rows: slice, embeddings: Sequence[tf.Tensor]) -> tuple[Losses, list[tf.Tensor]]:
+    def _gradient(self, rows: slice, embeddings: Sequence[tf.Tensor]) -> tuple[Values, list[tf.Tensor]]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             parameters = [*self._variables, *embeddings]
             tape.watch(parameters)
-            part = {name: values[rows] for name, values in self._features.items()}, self._labels[rows]
             vectors = embeddings[0][rows] if embeddings else None
-            losses = self._learner.losses_of(part, training=True, vectors=vectors)
+            losses = self._learner.losses_of(self._batch.part(rows), training=True, vectors=vectors)
             total = self._learner.total(losses)
         gradient = tape.gradient(total, parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return {name: loss.value for name, loss in losses.items()}, gradient
@@ -146,33 +144,33 @@ class MetaStep(Step):
         second_order: bool = True
         """Whether the gradient goes through the adaptation; if not, it is first-order MAML."""
 
-    def gradients(
-        self, learner: Learner, features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None, labels: tf.Tensor
-    ) -> Gradients:
+    def gradients(self, learner: Losses, batch: Batch, vectors: tf.Tensor | None) -> Gradients:
         """Computes the gradients of one batch."""
-        batch = _Batch(learner, self.trained(learner), features, vectors, labels)
-        half = tf.shape(labels)[0] // 2
+        parameters = _Parameters(learner, self.trained(learner), batch, vectors)
+        half = tf.shape(batch.labels)[0] // 2
         first, second = slice(0, tf.maximum(half, 1)), slice(half, None)  # A row that is alone is in both.
-        tasks = self._after_adapting(batch, first, second), self._after_adapting(batch, second, first)
+        tasks = self._after_adapting(parameters, first, second), self._after_adapting(parameters, second, first)
         losses, of_theta = tf.nest.map_structure(lambda one, other: (one + other) / 2, *tasks)
         if vectors is None:
             return Gradients(losses, None, of_theta)
         return Gradients(losses, of_theta[-1], of_theta[:-1])
 
-    def _after_adapting(self, batch: _Batch, support: slice, query: slice) -> tuple[Losses, list[tf.Tensor]]:
+    def _after_adapting(self, parameters: _Parameters, support: slice, query: slice) -> tuple[Values, list[tf.Tensor]]:
         """Returns the query set's losses at theta', and the gradient of their sum by theta."""
         rate = self.settings.inner_learning_rate
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(batch.theta)
-            _, of_support = batch.gradient(support)
-        adapted = [value - rate * slope for value, slope in zip(batch.theta, batch.tied(of_support), strict=True)]
-        losses, of_query = batch.gradient_at(adapted, query)
+            tape.watch(parameters.theta)
+            _, of_support = parameters.gradient(support)
+        adapted = [
+            value - rate * slope for value, slope in zip(parameters.theta, parameters.tied(of_support), strict=True)
+        ]
+        losses, of_query = parameters.gradient_at(adapted, query)
         if not self.settings.second_order:
             return losses, of_query
         through = tape.gradient(
             of_support,
-            batch.theta,
-            output_gradients=batch.tied(of_query),
+            parameters.theta,
+            output_gradients=parameters.tied(of_query),
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         return losses, [direct - rate * bent for direct, bent in zip(of_query, through, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import tensorflow as tf
 from pydantic import BaseModel
@@ -12,8 +12,29 @@ from pydantic import BaseModel
 from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
-    from tandem.models.learner import Learner
+    from tandem.models.batch import Batch
     from tandem.models.network import Network
+    from tandem.models.objectives.objective import Loss
+
+
+class Losses(Protocol):
+    """What a step needs of the system that it trains: a `Learner`.
+
+    Attributes:
+      network: The part that is exported.
+    """
+
+    network: Network
+
+    @property
+    def dense_variables(self) -> list[tf.Variable]:
+        """All that is trained, the embedding table aside."""
+
+    def losses_of(self, batch: Batch, training: bool, vectors: tf.Tensor | None = None) -> dict[str, Loss]:
+        """Computes every loss of a batch."""
+
+    def total(self, losses: Mapping[str, Loss]) -> tf.Tensor:
+        """Returns the sum to minimize."""
 
 
 class Gradients(NamedTuple):
@@ -61,22 +82,19 @@ class Step(abc.ABC):
         checkpoints, and not exported.
         """
 
-    def trained(self, learner: Learner) -> Sequence[tf.Variable]:
+    def trained(self, learner: Losses) -> Sequence[tf.Variable]:
         """Returns the variables, the table aside, whose gradients the step gives; all of them by default."""
         return learner.dense_variables
 
     @abc.abstractmethod
-    def gradients(
-        self, learner: Learner, features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None, labels: tf.Tensor
-    ) -> Gradients:
+    def gradients(self, learner: Losses, batch: Batch, vectors: tf.Tensor | None) -> Gradients:
         """Computes the gradients of one batch.
 
         Args:
           learner: The system; nothing that is trained may have changed when this returns.
-          features: `ids` int [B, W] and `numbers` float [B, n].
-          vectors: The embeddings of the ids, [B, W, E]; None where there is no table.
-          labels: [B, T], 0 or 1, in the order of the tasks.
+          batch: Some rows.
+          vectors: The embeddings of their ids, [B, W, E]; None where there is no table.
         """
 
-    def finish(self, learner: Learner) -> None:  # noqa: B027 (most have nothing to do)
+    def finish(self, learner: Losses) -> None:  # noqa: B027 (most have nothing to do)
         """Does what is to be done when the stage is over."""

@@ -1,29 +1,18 @@
-"""Transformed examples on disk -> batches of features and labels."""
+"""Transformed examples on disk -> batches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tandem.models.features import IDS, LABELS, NUMBERS, FeatureLayout
+from tandem.models.batch import Batch, RowFormat
 
 # Rows that are read and parsed together, and how many bytes of a file are read at a time.
 BLOCK_ROWS = 1024
 READ_BYTES = 1 << 20
 PREFETCHED_BATCHES = 16
-
-
-def feature_spec(layout: FeatureLayout) -> dict[str, tf.io.FixedLenFeature]:
-    """Returns how the model's inputs stand in a transformed example."""
-    spec = {}
-    if layout.width:
-        spec[IDS] = tf.io.FixedLenFeature([layout.width], tf.int64)
-    if layout.numbers:
-        spec[NUMBERS] = tf.io.FixedLenFeature([len(layout.numbers)], tf.float32)
-    return spec
 
 
 def matching_files(patterns: Sequence[str]) -> list[str]:
@@ -44,26 +33,24 @@ def count_examples(files: Sequence[str]) -> int:
     return int(blocks.map(lambda rows: tf.size(rows, tf.int64)).reduce(tf.constant(0, tf.int64), tf.add))
 
 
-def read_examples(files: Sequence[str], layout: FeatureLayout, tasks: int, batch_size: int) -> tf.data.Dataset:
+def read_examples(files: Sequence[str], rows: RowFormat, batch_size: int) -> tf.data.Dataset:
     """Reads one pass over transformed examples, in a fixed order.
 
     Args:
       files: TFRecord files, gzip-compressed, of tf.Examples.
-      layout: Where the features stand.
-      tasks: Number of labels, T.
+      rows: What stands in them.
       batch_size: Rows of a batch; the last one may have fewer.
 
     Returns:
-      Batches ({ids int32 [B, W], numbers float32 [B, n]}, labels int32 [B, T]).
+      A `Batch` per element, ids and labels int32.
     """
-    rows = _parsed(_blocks(tf.data.Dataset.from_tensor_slices(list(files))), layout, tasks)
-    return rows.rebatch(batch_size).prefetch(PREFETCHED_BATCHES)
+    parsed = _parsed(_blocks(tf.data.Dataset.from_tensor_slices(list(files))), rows)
+    return parsed.rebatch(batch_size).prefetch(PREFETCHED_BATCHES)
 
 
 def shuffled_passes(
     files: Sequence[str],
-    layout: FeatureLayout,
-    tasks: int,
+    rows: RowFormat,
     batch_size: int,
     shuffle_rows: int,
     seed: int,
@@ -81,8 +68,7 @@ def shuffled_passes(
 
     Args:
       files: TFRecord files, gzip-compressed, of tf.Examples.
-      layout: Where the features stand.
-      tasks: Number of labels, T.
+      rows: What stands in them.
       batch_size: Rows of a batch; the last one of a pass may have fewer.
       shuffle_rows: Rows of a window, rounded up to full batches. Two windows are held in memory.
       seed: Of all passes, not negative.
@@ -98,20 +84,20 @@ def shuffled_passes(
         order = [int(word) for word in np.random.SeedSequence((seed, epoch)).generate_state(2)]
         names = tf.data.Dataset.from_tensor_slices(list(files))
         names = names.shuffle(len(files), seed=order[0], reshuffle_each_iteration=False)
-        windows = _parsed(_blocks(names), layout, tasks).rebatch(window).enumerate()
-        shuffled = windows.map(lambda number, rows: _permuted(rows, order[1], number)).prefetch(1)
+        windows = _parsed(_blocks(names), rows).rebatch(window).enumerate()
+        shuffled = windows.map(lambda number, batch: _permuted(batch, order[1], number)).prefetch(1)
         batches = shuffled.rebatch(batch_size).skip(step).prefetch(PREFETCHED_BATCHES)
         return batches.apply(tf.data.experimental.assert_cardinality(max(count - step, 0)))
 
     return read
 
 
-def _permuted(rows: Any, seed: int, number: tf.Tensor) -> Any:
-    """Puts the rows of a window, tensors [n, ...], in an order that the seed and its number decide."""
-    count = tf.shape(tf.nest.flatten(rows)[0])[0]
+def _permuted(window: Batch, seed: int, number: tf.Tensor) -> Batch:
+    """Puts the rows of a window in an order that the seed and its number decide."""
+    count = tf.shape(window.labels)[0]
     state = tf.stack([tf.constant(seed, tf.int64), number])
     order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=state)
-    return tf.nest.map_structure(lambda column: tf.gather(column, order), rows)
+    return window.map(lambda column: tf.gather(column, order))
 
 
 def _blocks(names: tf.data.Dataset) -> tf.data.Dataset:
@@ -124,14 +110,6 @@ def _blocks(names: tf.data.Dataset) -> tf.data.Dataset:
     )
 
 
-def _parsed(blocks: tf.data.Dataset, layout: FeatureLayout, tasks: int) -> tf.data.Dataset:
+def _parsed(blocks: tf.data.Dataset, rows: RowFormat) -> tf.data.Dataset:
     """Parses blocks of serialized examples."""
-    spec = {**feature_spec(layout), LABELS: tf.io.FixedLenFeature([tasks], tf.int64)}
-
-    def parse(serialized: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        features = tf.io.parse_example(serialized, spec)
-        if IDS in features:
-            features[IDS] = tf.cast(features[IDS], tf.int32)  # half the memory to shuffle, gather and compare
-        return features, tf.cast(features.pop(LABELS), tf.int32)
-
-    return blocks.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return blocks.map(rows.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

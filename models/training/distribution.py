@@ -19,7 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tandem.models.learner import Batch
+from tandem.models.batch import Batch
 
 
 class Replicas:
@@ -62,19 +62,19 @@ class Replicas:
             return iter(batches)
         # A list of the replicas' parts per batch, in the order in which tf.distribute deals them out.
         context_of = self._strategy.distribute_datasets_from_function
-        return iter(context_of(lambda context: batches.flat_map(lambda *batch: self._parts(batch, context))))
+        return iter(context_of(lambda context: batches.flat_map(lambda batch: self._parts(batch, context))))
 
-    def _parts(self, batch: Any, context: tf.distribute.InputContext) -> tf.data.Dataset:
+    def _parts(self, batch: Batch, context: tf.distribute.InputContext) -> tf.data.Dataset:
         """Returns the parts of a batch that this process's replicas compute."""
         local = self.count // context.num_input_pipelines
         first = context.input_pipeline_id * local
-        rows = tf.shape(tf.nest.flatten(batch)[0])[0]
+        rows = tf.shape(batch.labels)[0]
         parts = tf.data.Dataset.range(first, first + local, output_type=tf.int32)
 
-        def part(replica: tf.Tensor) -> Any:
+        def part(replica: tf.Tensor) -> Batch:
             # Every replica has a row at least: of fewer rows than replicas some are taken twice.
             chosen = tf.range(replica % rows, rows, self.count)
-            return tf.nest.map_structure(lambda column: tf.gather(column, chosen), batch)
+            return batch.map(lambda column: tf.gather(column, chosen))
 
         return parts.map(part)
 
@@ -85,6 +85,6 @@ class Replicas:
     def run(self, function: Any, batch: Batch) -> tf.Tensor:
         """Runs a function of a batch's parts on all replicas, if there are any, and returns the mean of its results."""
         if not self._strategy:
-            return function(*batch)
-        results = self._strategy.run(function, args=batch)
+            return function(batch)
+        results = self._strategy.run(function, args=(batch,))
         return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, results, axis=None)

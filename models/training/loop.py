@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tandem.models.batch import Batch
 from tandem.models.layers.dropout import generators
-from tandem.models.learner import Batch, Learner
+from tandem.models.learner import Learner
 from tandem.models.precision import products_in
 from tandem.models.settings import TrainingSettings
 from tandem.models.tasks import TaskGraph
@@ -26,6 +27,7 @@ from tandem.models.training.update import RunSteps, compiled_steps
 from tandem.models.training.validation import base_rates, validate
 
 Passes = Callable[[int, int], tf.data.Dataset]
+Watch = Callable[[Position], None]
 
 # Steps run inside one compiled call: few enough to show progress, enough for the calls to cost nothing.
 STEPS_PER_CALL = 20
@@ -48,8 +50,12 @@ def initialize(learner: Learner, graph: TaskGraph, sample: Iterable[Batch]) -> N
       sample: Some batches.
     """
     sample = list(sample)
-    learner.compute_loss(sample[0])  # Makes the variables: their number must not change inside a compiled step.
-    learner.network.set_base_rates(base_rates(np.concatenate([labels.numpy() for _, labels in sample]), graph))
+    learner.prepare(sample[0])
+    weights = [batch.weights.numpy() for batch in sample if batch.weights is not None]
+    rates = base_rates(
+        np.concatenate([batch.labels.numpy() for batch in sample]), graph, np.concatenate(weights) if weights else None
+    )
+    learner.network.set_base_rates(rates)
 
 
 def train(
@@ -61,7 +67,7 @@ def train(
     log_dir: str | None = None,
     checkpoints: Checkpoints | None = None,
     replicas: Replicas | None = None,
-    watch: Callable[[Position], None] = lambda position: None,
+    watch: Watch = lambda position: None,
 ) -> list[dict[str, float]]:
     """Trains an initialized system, or goes on with its training.
 
@@ -85,86 +91,135 @@ def train(
       ValueError: The checkpoint cannot be resumed, or the stages' shares do not sum up to 1.
     """
     replicas = replicas or Replicas(None)
-    plan = stages.plan(int(passes(0, 0).cardinality()), settings.epochs, settings.max_steps, learner.steps)
     with replicas.scope(), contextlib.ExitStack() as stack:
+        training = _Training(learner, graph, settings, passes, validation, checkpoints, replicas, watch)
+        training.begin(stack, log_dir)
+        while not training.position.finished:
+            training.do_pass()
+            training.end_pass()
+        training.end()
+    return training.position.history
+
+
+class _Training:
+    """One training, from where it stands to its end.
+
+    Attributes:
+      position: Where it stands.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        graph: TaskGraph,
+        settings: TrainingSettings,
+        passes: Passes,
+        validation: tf.data.Dataset | None,
+        checkpoints: Checkpoints | None,
+        replicas: Replicas,
+        watch: Watch,
+    ):
+        self.position = Position()
+        self._learner = learner
+        self._graph = graph
+        self._settings = settings
+        self._passes = passes
+        self._validation = validation
+        self._checkpoints = checkpoints
+        self._replicas = replicas
+        self._watch = watch
+        self._plan = stages.plan(int(passes(0, 0).cardinality()), settings.epochs, settings.max_steps, learner.steps)
+        self._predict = tf.function(lambda features: learner.network(features, training=False), autograph=False)
+        self._compiled: tuple[int, RunSteps] | None = None  # of the present stage; one at a time is kept
+
+    def begin(self, stack: contextlib.ExitStack, log_dir: str | None) -> None:
+        """Makes the optimizer, and goes to where an earlier attempt stood.
+
+        Args:
+          stack: Ends what has to be ended.
+          log_dir: Where TensorBoard's files go.
+        """
+        learner, settings, chief = self._learner, self._settings, self._replicas.is_chief
         # Keras' own compiling would start anew for every number of distinct rows in a batch.
-        learner.compile(OPTIMIZERS[settings.optimizer](_learning_rate(settings, plan.steps), jit_compile=False))
+        learner.compile(OPTIMIZERS[settings.optimizer](_learning_rate(settings, self._plan.steps), jit_compile=False))
         learner.optimizer.build(learner.trainable_variables)  # a checkpoint fills what is there
-        stopping = None
+        self._stopping = None
         if settings.early_stopping:
-            folder = checkpoints.folder if checkpoints else stack.enter_context(tempfile.TemporaryDirectory())
-            stopping = Stopping(settings.early_stopping, graph, learner.network.weights, folder, replicas.is_chief)
-        report = TrainingReport(plan, settings.batch_size, log_dir if replicas.is_chief else None)
-        stack.callback(report.close)
-        position = Position()
-        if checkpoints and checkpoints.resume(_state(learner, position)):
-            report.resumed(position)
-        predict = tf.function(lambda features: learner.network(features, training=False), autograph=False)
-        run_steps = _Stages(learner, settings, replicas, report)
-        _skip_empty_stages(learner, plan, position)
-        while not position.finished:
-            watch(position)
-            iterator = replicas.iterator(passes(position.epoch, position.step))
-            while position.step < plan.steps_per_pass and not position.finished:
-                left = plan.stages[position.stage] - position.stage_step
-                count = min(STEPS_PER_CALL, plan.steps_per_pass - position.step, left)
-                with products_in(settings.precision):
-                    sums = run_steps.of(position.stage)(iterator, tf.constant(count))
-                position.advance(count, dict(zip(learner.loss_names, sums.numpy().tolist(), strict=True)))
-                report.steps_done(position)
-                watch(position)
-                if position.stage_step == plan.stages[position.stage]:
-                    _end_stage(learner, plan, position)
-                if checkpoints:
-                    checkpoints.save_if_due()
-            figures = {"epoch": position.epoch + 1, **position.mean_losses()}
-            if validation is not None:
-                figures |= {f"validation/{name}": value for name, value in validate(predict, validation, graph).items()}
-            position.end_epoch(figures)
-            report.epoch_done(figures)
-            if stopping and stopping.should_stop(position.history, position.stage_epoch) and not position.finished:
-                if position.stage < len(plan.stages) - 1:
-                    stopping.restore(position.history, position.stage_epoch)  # the next stage goes on from the best
-                _end_stage(learner, plan, position)
-            if checkpoints and position.finished:
-                checkpoints.save()
-        if stopping:
-            stopping.restore(position.history, position.stage_epoch)
-    return position.history
+            folder = self._checkpoints.folder if self._checkpoints else stack.enter_context(_temporary_folder())
+            self._stopping = Stopping(settings.early_stopping, self._graph, learner.network.weights, folder, chief)
+        self._report = TrainingReport(self._plan, settings.batch_size, log_dir if chief else None)
+        stack.callback(self._report.close)
+        if self._checkpoints and self._checkpoints.resume(_state(learner, self.position)):
+            self._report.resumed(self.position)
+        self._skip_empty_stages()
+
+    def do_pass(self) -> None:
+        """Learns from the rest of a pass, or from as much of it as the stages want."""
+        position, plan = self.position, self._plan
+        self._watch(position)
+        iterator = self._replicas.iterator(self._passes(position.epoch, position.step))
+        while position.step < plan.steps_per_pass and not position.finished:
+            left = plan.stages[position.stage] - position.stage_step
+            count = min(STEPS_PER_CALL, plan.steps_per_pass - position.step, left)
+            with products_in(self._settings.precision):
+                sums = self._run_steps()(iterator, tf.constant(count))
+            position.advance(count, dict(zip(self._learner.loss_names, sums.numpy().tolist(), strict=True)))
+            self._report.steps_done(position)
+            self._watch(position)
+            if position.stage_step == plan.stages[position.stage]:
+                self._end_stage()
+            if self._checkpoints:
+                self._checkpoints.save_if_due()
+
+    def end_pass(self) -> None:
+        """Judges the network by the validation part, and stops where that has not become better for too long."""
+        position = self.position
+        figures = {"epoch": position.epoch + 1, **position.mean_losses()}
+        if self._validation is not None:
+            found = validate(self._predict, self._validation, self._graph)
+            figures |= {f"validation/{name}": value for name, value in found.items()}
+        position.end_epoch(figures)
+        self._report.epoch_done(figures)
+        stopping = self._stopping
+        if stopping and stopping.should_stop(position.history, position.stage_epoch) and not position.finished:
+            if position.stage < len(self._plan.stages) - 1:
+                stopping.restore(position.history, position.stage_epoch)  # the next stage goes on from the best
+            self._end_stage()
+        if self._checkpoints and position.finished:
+            self._checkpoints.save()
+
+    def end(self) -> None:
+        """Goes back to the best weights."""
+        if self._stopping:
+            self._stopping.restore(self.position.history, self.position.stage_epoch)
+
+    def _run_steps(self) -> RunSteps:
+        """Returns the compiled function of the present stage."""
+        number, learner, settings = self.position.stage, self._learner, self._settings
+        if self._compiled is None or self._compiled[0] != number:
+            step = learner.steps[number]
+            self._report.stage_begins(number, len(learner.steps), type(step).__name__)
+            run = compiled_steps(learner, step, learner.optimizer, settings.batch_size, settings.xla, self._replicas)
+            self._compiled = number, run
+        return self._compiled[1]
+
+    def _end_stage(self) -> None:
+        """Ends the present stage, and those after it that have no steps."""
+        position = self.position
+        self._learner.steps[position.stage].finish(self._learner)
+        if position.stage == len(self._plan.stages) - 1:
+            position.finished = True
+            return
+        position.end_stage()
+        self._skip_empty_stages()
+
+    def _skip_empty_stages(self) -> None:
+        if not self.position.finished and not self._plan.stages[self.position.stage]:
+            self._end_stage()
 
 
-class _Stages:
-    """Makes the compiled function of the present stage; one at a time is kept."""
-
-    def __init__(self, learner: Learner, settings: TrainingSettings, replicas: Replicas, report: TrainingReport):
-        self._arguments = (learner, settings, replicas)
-        self._report = report
-        self._made: tuple[int, RunSteps] | None = None
-
-    def of(self, stage: int) -> RunSteps:
-        """Returns the function of a stage."""
-        learner, settings, replicas = self._arguments
-        if self._made is None or self._made[0] != stage:
-            step = learner.steps[stage]
-            self._report.stage_begins(stage, len(learner.steps), type(step).__name__)
-            steps = compiled_steps(learner, step, learner.optimizer, settings.batch_size, settings.xla, replicas)
-            self._made = stage, steps
-        return self._made[1]
-
-
-def _end_stage(learner: Learner, plan: stages.TrainingPlan, position: Position) -> None:
-    """Ends the present stage, and those after it that have no steps."""
-    learner.steps[position.stage].finish(learner)
-    if position.stage == len(plan.stages) - 1:
-        position.finished = True
-        return
-    position.end_stage()
-    _skip_empty_stages(learner, plan, position)
-
-
-def _skip_empty_stages(learner: Learner, plan: stages.TrainingPlan, position: Position) -> None:
-    if not position.finished and not plan.stages[position.stage]:
-        _end_stage(learner, plan, position)
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="tandem-training-")
 
 
 def _learning_rate(settings: TrainingSettings, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:

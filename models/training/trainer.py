@@ -14,6 +14,7 @@ import tensorflow_transform as tft
 import tf_keras as keras
 from pydantic import BaseModel
 
+from tandem.models.batch import RowFormat
 from tandem.models.export import export
 from tandem.models.features import Feature, FeatureLayout
 from tandem.models.learner import Learner
@@ -40,6 +41,7 @@ class TrainerConfig(BaseModel, extra="forbid", frozen=True):
     Attributes:
       code_version: Digest of the code that trains; it only makes a change of code a change of input.
       has_validation: Whether the evaluation files are a validation part; if not, they are left alone.
+      weighted: Whether the examples have weights.
       checkpoint_dir: Where checkpoints lie while training is not over. It must outlive a failed attempt, and be the
         same for the next one. None: `checkpoints` beside the folders of this component's outputs.
     """
@@ -50,6 +52,7 @@ class TrainerConfig(BaseModel, extra="forbid", frozen=True):
     training: TrainingSettings
     code_version: str
     has_validation: bool = False
+    weighted: bool = False
     checkpoint_dir: str | None = None
 
     def learned_from(self) -> dict[str, Any]:
@@ -155,11 +158,10 @@ def fit(
     with replicas.scope():
         learner = build(config.model, graph, layout, tokens)
     files = inputs.train
-    passes = shuffled_passes(files, layout, len(graph), settings.batch_size, settings.shuffle_rows, settings.seed)
-    validation = None
-    if inputs.validation:
-        validation = read_examples(inputs.validation, layout, len(graph), VALIDATION_BATCH_SIZE)
-    sample = read_examples(files, layout, len(graph), settings.batch_size).take(BATCHES_FOR_BASE_RATES)
+    rows = RowFormat(layout, len(graph), config.weighted)
+    passes = shuffled_passes(files, rows, settings.batch_size, settings.shuffle_rows, settings.seed)
+    validation = read_examples(inputs.validation, rows, VALIDATION_BATCH_SIZE) if inputs.validation else None
+    sample = read_examples(files, rows, settings.batch_size).take(BATCHES_FOR_BASE_RATES)
     with replicas.scope():
         initialize(learner, graph, sample)
     logger.info("training %s on %d embedding rows", config.model.recipe, layout.first_token_row + tokens)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tandem.models.batch import Batch
 from tandem.models.features import IDS
-from tandem.models.learner import Batch, Learner
+from tandem.models.learner import Learner
 from tandem.models.steps.step import Gradients, Step
 from tandem.models.training.distribution import Replicas
 from tandem.models.training.optimizers import DistinctRows
@@ -47,21 +48,21 @@ def compiled_steps(
       `learner.loss_names`, float32 [L].
     """
 
-    def compute(features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None, labels: tf.Tensor) -> Gradients:
-        return step.gradients(learner, features, vectors, labels)
+    def compute(batch: Batch, vectors: tf.Tensor | None) -> Gradients:
+        return step.gradients(learner, batch, vectors)
 
     compiled = tf.function(compute, autograph=False, jit_compile=True)
 
-    def gradients(features: Mapping[str, tf.Tensor], vectors: tf.Tensor | None, labels: tf.Tensor) -> Gradients:
+    def gradients(batch: Batch, vectors: tf.Tensor | None) -> Gradients:
         if not (xla and step.compilable and replicas.rows_of(batch_size)):
-            return compute(features, vectors, labels)
-        full = tf.equal(tf.shape(labels)[0], replicas.rows_of(batch_size))
-        return tf.cond(full, lambda: compiled(features, vectors, labels), lambda: compute(features, vectors, labels))
+            return compute(batch, vectors)
+        full = tf.equal(tf.shape(batch.labels)[0], replicas.rows_of(batch_size))
+        return tf.cond(full, lambda: compiled(batch, vectors), lambda: compute(batch, vectors))
 
-    def learn(features: Mapping[str, tf.Tensor], labels: tf.Tensor) -> tf.Tensor:
+    def learn(batch: Batch) -> tf.Tensor:
         encoder = learner.network.encoder
-        rows = None if encoder.table is None else encoder.look_up(features[IDS])
-        result = gradients(features, None if rows is None else rows.vectors, labels)
+        rows = None if encoder.table is None else encoder.look_up(batch.features[IDS])
+        result = gradients(batch, None if rows is None else rows.vectors)
         updates = [
             (_divided(gradient, replicas.count), variable)
             for gradient, variable in zip(result.variables, step.trained(learner), strict=True)
@@ -76,7 +77,7 @@ def compiled_steps(
     @tf.function(autograph=False)
     def run(iterator: Iterator[Batch], count: tf.Tensor) -> tf.Tensor:
         def body(done: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return done + 1, sums + learn(*next(iterator))
+            return done + 1, sums + learn(next(iterator))
 
         start = (tf.constant(0), tf.zeros(len(learner.loss_names)))
         return tf.while_loop(lambda done, _: done < count, body, start)[1]

@@ -13,21 +13,26 @@ from tandem.models.tasks import TaskGraph
 Predict = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 
 
-def base_rates(labels: np.ndarray, graph: TaskGraph) -> dict[str, float]:
+def base_rates(labels: np.ndarray, graph: TaskGraph, weights: np.ndarray | None = None) -> dict[str, float]:
     """Returns, by task, the share of positives among the rows it is trained on.
 
     Args:
       labels: [n, T], 0 or 1, in the order of the tasks.
       graph: The tasks.
+      weights: [n, T], the rows'; None: all alike.
     """
     by_label = {label: labels[:, index].astype(np.float64) for index, label in enumerate(graph.labels)}
     masks = graph.masks(by_label)
     rates = {}
-    for task in graph:
+    for index, task in enumerate(graph):
         values, mask = by_label[graph.label(task.name)], masks[task.name]
+        counted = slice(None) if mask is None else mask > 0
+        of_rows = np.ones(len(labels)) if weights is None else weights[:, index].astype(np.float64)
+        of_rows = of_rows[counted]
+        if of_rows.any():
+            of_rows = of_rows / of_rows[of_rows > 0].mean()
         # One pseudo-row of each class: a rate of 0 or 1 in a sample is no certainty.
-        counted = values if mask is None else values[mask > 0]
-        rates[task.name] = float((counted.sum() + 1) / (len(counted) + 2))
+        rates[task.name] = float((of_rows @ values[counted] + 1) / (of_rows.sum() + 2))
     return rates
 
 
@@ -36,27 +41,37 @@ def validate(predict: Predict, batches: tf.data.Dataset, graph: TaskGraph) -> di
 
     Args:
       predict: Features -> probabilities by output name, [B].
-      batches: Features and labels.
+      batches: A `Batch` per element.
       graph: The tasks.
 
     Returns:
-      `auc/<output>` and `log_loss/<output>` over the rows that count for the output; an AUC over one class is nan.
+      `auc/<output>` and `log_loss/<output>` over the rows that count for the output, by their weights where they have
+      any; an AUC over one class is nan.
     """
     answers: dict[str, list[np.ndarray]] = {output.name: [] for output in graph.outputs()}
-    label_batches = []
-    for features, labels in batches:
-        for name, values in predict(features).items():
+    label_batches, weight_batches = [], []
+    for batch in batches:
+        for name, values in predict(batch.features).items():
             answers[name].append(values.numpy())
-        label_batches.append(labels.numpy())
+        label_batches.append(batch.labels.numpy())
+        if batch.weights is not None:
+            weight_batches.append(batch.weights.numpy())
     labels = np.concatenate(label_batches)
+    weights = np.concatenate(weight_batches) if weight_batches else None
     columns = {label: labels[:, index] for index, label in enumerate(graph.labels)}
-    figures = {}
+    figures: dict[str, float] = {}
     for output in graph.outputs():
-        rows = slice(None) if output.given is None else columns[output.given] > 0
-        truth, scores = columns[output.label][rows], np.concatenate(answers[output.name])[rows]
-        both_classes = len(np.unique(truth)) == 2
-        figures[f"auc/{output.name}"] = float(roc_auc_score(truth, scores)) if both_classes else float("nan")
-        figures[f"log_loss/{output.name}"] = (
-            float(log_loss(truth, scores, labels=[0, 1])) if len(truth) else float("nan")
-        )
+        counted = np.ones(len(labels), bool) if output.given is None else columns[output.given] > 0
+        of_rows = None
+        if weights is not None:
+            of_rows = weights[:, graph.labels.index(output.label)]
+            counted &= of_rows > 0
+            of_rows = of_rows[counted]
+        truth, scores = columns[output.label][counted], np.concatenate(answers[output.name])[counted]
+        auc = loss = float("nan")
+        if len(np.unique(truth)) == 2:
+            auc = float(roc_auc_score(truth, scores, sample_weight=of_rows))
+        if len(truth):
+            loss = float(log_loss(truth, scores, labels=[0, 1], sample_weight=of_rows))
+        figures |= {f"auc/{output.name}": auc, f"log_loss/{output.name}": loss}
     return figures

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tandem.models.batch import RowFormat
 from tandem.models.features import FeatureLayout
 from tandem.models.learner import Learner
 from tandem.models.tasks import TaskGraph
@@ -29,13 +30,14 @@ def look_inside(learner: Learner, graph: TaskGraph, layout: FeatureLayout, files
       layout: Where the features stand.
       files: Transformed examples; the first million rows are looked at.
     """
-    by_row = tf.function(lambda features, labels: learner.by_row((features, labels)), autograph=False)
+    by_row = tf.function(learner.by_row, autograph=False)
     sums: dict[str, np.ndarray] = {}
     temperatures: dict[str, list[np.ndarray]] = defaultdict(list)
     label_parts: list[np.ndarray] = []
-    for features, labels in read_examples(files, layout, len(graph), BATCH_ROWS).take(-(-MOST_ROWS // BATCH_ROWS)):
-        label_parts.append(labels.numpy())
-        for name, values in by_row(features, labels).items():
+    rows = RowFormat(layout, len(graph))
+    for batch in read_examples(files, rows, BATCH_ROWS).take(-(-MOST_ROWS // BATCH_ROWS)):
+        label_parts.append(batch.labels.numpy())
+        for name, values in by_row(batch).items():
             kind, _, about = name.partition("/")
             if kind in ("gate", "gate_groups"):
                 total = values.numpy().astype(np.float64).sum(axis=0)
@@ -44,10 +46,10 @@ def look_inside(learner: Learner, graph: TaskGraph, layout: FeatureLayout, files
             elif kind == "temperature":
                 temperatures[about].append(values.numpy())
     matrix = np.concatenate(label_parts)
-    rows = dict(zip(graph.labels, matrix.T, strict=True))
+    labels = dict(zip(graph.labels, matrix.T, strict=True))
     return Inside(
         gates={name: (total / len(matrix)).tolist() for name, total in sums.items()},
-        temperatures={pair: by_labels(np.concatenate(parts), rows) for pair, parts in temperatures.items()},
+        temperatures={pair: by_labels(np.concatenate(parts), labels) for pair, parts in temperatures.items()},
     )
 
 

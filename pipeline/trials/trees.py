@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from tandem.models.batch import RowFormat, feature_spec
 from tandem.models.features import IDS, NUMBERS, FeatureLayout
 from tandem.models.tasks import TaskGraph
-from tandem.models.training.dataset import feature_spec, read_examples
+from tandem.models.training.dataset import read_examples
 from tandem.models.training.trainer import Inputs
 from tandem.pipeline.trials.scoring import Answer
 
@@ -104,9 +105,9 @@ def answer_of(boosters: Mapping[str, Any], graph: TaskGraph, layout: FeatureLayo
 def _read(files: list[str], layout: FeatureLayout, graph: TaskGraph) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Returns the features, [N, W + n], and the labels by name, [N]."""
     features, labels = [], []
-    for batch, matrix in read_examples(files, layout, len(graph), BATCH_ROWS):
-        features.append(_matrix({name: values.numpy() for name, values in batch.items()}))
-        labels.append(matrix.numpy())
+    for batch in read_examples(files, RowFormat(layout, len(graph)), BATCH_ROWS):
+        features.append(_matrix({name: values.numpy() for name, values in batch.features.items()}))
+        labels.append(batch.labels.numpy())
     columns = np.concatenate(labels).T
     return np.concatenate(features), dict(zip(graph.labels, columns, strict=True))
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.training_speed import plain_keras, systems, workload
+from tandem.models.batch import RowFormat
 from tandem.models.training.dataset import read_examples
 
 
@@ -19,10 +20,10 @@ def small(tmp_path_factory):
 def test_the_files_hold_the_rows_that_the_peers_are_given(small):
     files = sorted(str(path) for path in (small.folder / "examples").iterdir())
     ids, labels = small.train
-    batches = list(read_examples(files[:1], workload.layout(), 2, batch_size=1024))
-    rows = np.concatenate([features["ids"].numpy() for features, _ in batches])
+    batches = list(read_examples(files[:1], RowFormat(workload.layout(), 2), batch_size=1024))
+    rows = np.concatenate([batch.features["ids"].numpy() for batch in batches])
     np.testing.assert_array_equal(rows, ids[: len(rows)] + workload.first_rows())
-    np.testing.assert_array_equal(np.concatenate([each.numpy() for _, each in batches]), labels[: len(rows)])
+    np.testing.assert_array_equal(np.concatenate([batch.labels.numpy() for batch in batches]), labels[: len(rows)])
     assert len(files) == workload.FILES
 
 

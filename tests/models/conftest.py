@@ -55,6 +55,8 @@ def batch_of(layout):
 def _batch_of(layout: FeatureLayout, graph: TaskGraph, rows: int, seed: int = 0):
     import tensorflow as tf
 
+    from tandem.models.batch import Batch
+
     random = np.random.default_rng(seed)
     ids = random.integers(1, layout.first_token_row + TOKENS, (rows, layout.width))
     bag = layout.slots["tags"]
@@ -68,7 +70,7 @@ def _batch_of(layout: FeatureLayout, graph: TaskGraph, rows: int, seed: int = 0)
         parent = by_label[graph.label(task.given)] if task.given else 1
         by_label[graph.label(task.name)] = (score > np.median(score)).astype(np.int64) * parent
     labels = np.stack([by_label[label] for label in graph.labels], axis=1)
-    return {"ids": tf.constant(ids), "numbers": tf.constant(numbers)}, tf.constant(labels)
+    return Batch({"ids": tf.constant(ids), "numbers": tf.constant(numbers)}, tf.constant(labels))
 
 
 @pytest.fixture(scope="session")
@@ -115,19 +117,29 @@ def transform_output(layout, tmp_path_factory):
         return tft.TFTransformOutput(os.fspath(folder / "out"))
 
 
-def write_examples(path, features, labels):
-    """Writes what tf.Transform would have written."""
+@pytest.fixture(scope="session")
+def write_examples():
+    """Writes what tf.Transform would have written: a function of a path and a batch."""
+    return _write_examples
+
+
+def _write_examples(path, batch):
     import tensorflow as tf
 
     def integers(values):
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
+    def numbers(values):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+
+    further = {"weights": batch.weights, "ages": batch.ages}
     with tf.io.TFRecordWriter(os.fspath(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-        for row in range(len(labels)):
+        for row in range(len(batch.labels)):
             feature = {
-                "ids": integers(features["ids"][row].numpy()),
-                "numbers": tf.train.Feature(float_list=tf.train.FloatList(value=features["numbers"][row].numpy())),
-                "labels": integers(labels[row].numpy()),
+                "ids": integers(batch.features["ids"][row].numpy()),
+                "numbers": numbers(batch.features["numbers"][row].numpy()),
+                "labels": integers(batch.labels[row].numpy()),
+                **{name: numbers(matrix[row].numpy()) for name, matrix in further.items() if matrix is not None},
             }
             writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
 
@@ -136,13 +148,14 @@ def write_examples(path, features, labels):
 def files(batch_of, graph, tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     for part in range(3):
-        write_examples(folder / f"part-{part}.gz", *batch_of(graph, 50, seed=part))
+        _write_examples(folder / f"part-{part}.gz", batch_of(graph, 50, seed=part))
     return folder
 
 
 @pytest.fixture
 def run_trainer(files, layout, graph, transform_output, tmp_path):
     """Runs the training function as an attempt of a number; returns the folder in which its outputs lie."""
+    from tandem.models.batch import RowFormat
     from tandem.models.training.dataset import read_examples
     from tandem.models.training.trainer import run_fn
     from tandem.models.vocabulary import read_vocabulary
@@ -150,10 +163,10 @@ def run_trainer(files, layout, graph, transform_output, tmp_path):
     # The files' ids were drawn for 40 tokens; the transform graph knows fewer.
     tokens = len(read_vocabulary(transform_output))
     for part in range(3):
-        dataset = read_examples([os.fspath(files / f"part-{part}.gz")], layout, 2, batch_size=50)
-        features, labels = next(iter(dataset))
-        features = {**features, "ids": features["ids"] % (layout.first_token_row + tokens)}
-        write_examples(tmp_path / f"part-{part}.gz", features, labels)
+        dataset = read_examples([os.fspath(files / f"part-{part}.gz")], RowFormat(layout, 2), batch_size=50)
+        batch = next(iter(dataset))
+        features = {**batch.features, "ids": batch.features["ids"] % (layout.first_token_row + tokens)}
+        _write_examples(tmp_path / f"part-{part}.gz", batch._replace(features=features))
 
     def run(attempt, code_version="abc", recipe="shared_bottom_pico", train_on=None, train_files=None, **training):
         tasks = [task.model_copy(update={"train_on": train_on}) if train_on else task for task in graph]

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tandem.models.batch import Batch
 from tandem.models.export import Signatures, export
 from tandem.models.registry import RECIPES, build
 from tandem.models.settings import ModelSettings
@@ -50,7 +51,7 @@ def exported(layout, graph, transform_output, tmp_path_factory):
         tokens = len(read_vocabulary(transform_output))
         learner = build(ModelSettings(recipe=recipe, tower_layers=(8, 4)), graph, layout, tokens)
         examples = {"ids": tf.ones([2, layout.width], tf.int64), "numbers": tf.ones([2, 1])}
-        learner.compute_loss((examples, tf.constant([[1, 0], [1, 1]])))
+        learner.compute_loss(Batch(examples, tf.constant([[1, 0], [1, 1]])))
         path = os.fspath(tmp_path_factory.mktemp(recipe) / "model")
         export(learner.network, graph, layout, transform_output, path, {"code_version": "abc"})
         return learner, path

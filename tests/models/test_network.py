@@ -13,7 +13,7 @@ GRAPH = TaskGraph([Task(name="click"), Task(name="view", given="click"), Task(na
 def network_with(logits, layout, batch_of, recipe):
     """A network whose heads answer the same for every row."""
     network = build(ModelSettings(recipe=recipe, tower_layers=(4,)), GRAPH, layout, 40).network
-    features, _ = batch_of(GRAPH, 2)
+    features, *_ = batch_of(GRAPH, 2)
     network(features)
     for name, logit in logits.items():
         head = network._heads[name]
@@ -65,7 +65,7 @@ def test_a_parent_that_cannot_happen_gives_no_nan(layout, batch_of):
 def test_no_joint_probability_is_above_its_parents(recipe, any_graph, layout, batch_of):
     keras.utils.set_random_seed(1)
     network = build(ModelSettings(recipe=recipe, tower_layers=(8,)), any_graph, layout, 40).network
-    features, _ = batch_of(any_graph, 64)
+    features, *_ = batch_of(any_graph, 64)
     network(features)
     random = np.random.default_rng(1)
     network.set_weights([w + random.normal(scale=0.3, size=w.shape) for w in network.get_weights()])

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tandem.models.features import Vocabulary
+from tandem.models.features import NumericFeature, Vocabulary
+from tandem.models.preprocessing import preprocessing_fn
 from tandem.models.vocabulary import rank, read_vocabulary
 
 
@@ -97,3 +98,44 @@ def test_rank_keeps_the_most_frequent_and_orders_ties_by_name():
     counts = {b"a=x": 3, b"a=y": 5, b"a=z": 3, b"b=x": 1, b"b=y": 2, b"a=": 2}
     vocabularies = [Vocabulary("b", None, 2, 1, 1), Vocabulary("a", 3, 1, 1, 2)]
     assert rank(counts, vocabularies) == [b"b=y", b"a=y", b"a=x", b"a=z"]
+
+
+def sparse(rows, dtype):
+    ragged = tf.ragged.constant(rows, dtype=dtype, ragged_rank=1)
+    return ragged.to_sparse()
+
+
+def only_what_training_reads(**settings):
+    """Runs the function as it stands: without analyzers it is plain TensorFlow."""
+    hour = 3_600_000_000
+    inputs = {
+        "price": sparse([[1.0], [], [3.0]], tf.float32),
+        "click": sparse([[1], [0], [1]], tf.int64),
+        "buy": sparse([[1], [0], [0]], tf.int64),
+        "weight": sparse([[2.0], [0.5], [0.0]], tf.float32),
+        "value": sparse([[3.0], [4.0], [5.0]], tf.float32),
+        "impression_time_us": sparse([[10 * hour], [11 * hour], [12 * hour]], tf.int64),
+        "click_time_us": sparse([[11 * hour], [], [12 * hour]], tf.int64),
+        "buy_time_us": sparse([[34 * hour + hour // 2], [], []], tf.int64),
+        "observed_until_us": sparse([[48 * hour]] * 3, tf.int64),
+    }
+    features = [NumericFeature(name="price", scaling="none").model_dump()]
+    outputs = preprocessing_fn(inputs, {"features": features, "labels": ["click", "buy"], **settings})
+    return {name: values.numpy().tolist() for name, values in outputs.items()}
+
+
+def test_weights_are_the_products_of_each_task_s_columns():
+    outputs = only_what_training_reads(weights=[["weight"], ["weight", "value"]])
+    assert outputs["weights"] == [[2, 6], [0.5, 2], [0, 0]]
+    assert outputs["labels"] == [[1, 1], [0, 0], [1, 0]]
+    assert only_what_training_reads(weights=[[], ["value"]])["weights"] == [[1, 3], [1, 4], [1, 5]]
+
+
+@pytest.mark.parametrize("settings", [{}, {"weights": [[], []], "ages": None}])
+def test_without_weights_and_ages_there_are_none(settings):
+    assert set(only_what_training_reads(**settings)) == {"labels", "numbers"}
+
+
+def test_ages_are_hours_until_the_event_or_of_waiting_for_it():
+    ages = {"shown": "impression_time_us", "set": ["click_time_us", "buy_time_us"], "until": "observed_until_us"}
+    assert only_what_training_reads(ages=ages)["ages"] == [[1, 24.5], [37, 37], [0, 36]]

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tandem.models.batch import Batch
 from tandem.models.registry import RECIPES, build, check
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.training.loop import initialize, train
@@ -28,7 +29,7 @@ def build_system(recipe, layout, graph, seed=1, **settings):
 
 @recipes
 def test_answers_every_output_with_a_probability(recipe, any_graph, layout, batch_of):
-    features, _ = batch_of(any_graph, 16)
+    features, *_ = batch_of(any_graph, 16)
     answers = build_system(recipe, layout, any_graph)(features)
     assert set(answers) == {output.name for output in any_graph.outputs()}
     for values in answers.values():
@@ -39,7 +40,7 @@ def test_answers_every_output_with_a_probability(recipe, any_graph, layout, batc
 
 @recipes
 def test_a_row_alone_gets_the_answer_it_gets_in_a_batch(recipe, layout, graph, batch_of):
-    features, _ = batch_of(graph, 8)
+    features, *_ = batch_of(graph, 8)
     system = build_system(recipe, layout, graph)
     together = system(features)
     for row in range(8):
@@ -62,18 +63,46 @@ def test_all_weights_of_the_network_learn(recipe, any_graph, layout, batch_of):
 @recipes
 def test_masked_labels_send_no_gradient(recipe, layout, graph, batch_of):
     """Rows without a click must not train the conversion task, whatever their conversion label says."""
-    features, labels = batch_of(graph, 64)
+    features, labels, *_ = batch_of(graph, 64)
     wrong = tf.where(labels[:, :1] == 0, tf.constant([[0, 1]], tf.int64), labels)
     system = build_system(recipe, layout, graph)
 
     def gradient(label_matrix):
         with tf.GradientTape() as tape:
-            loss = system.losses_of((features, label_matrix), training=False)["view"].value
+            loss = system.losses_of(Batch(features, label_matrix), training=False)["view"].value
         return tape.gradient(loss, system.network.encoder.trainable_variables)[0]
 
     np.testing.assert_array_equal(
         tf.convert_to_tensor(gradient(labels)).numpy(), tf.convert_to_tensor(gradient(wrong)).numpy()
     )
+
+
+def gradient_of(system, batch):
+    with tf.GradientTape() as tape:
+        loss = system.compute_loss(batch)
+    return tf.convert_to_tensor(tape.gradient(loss, system.network.encoder.trainable_variables)[0]).numpy()
+
+
+@recipes
+def test_rows_of_weight_0_teach_nothing(recipe, layout, graph, batch_of):
+    """Whatever their labels say. As negatives of a contrast they have no labels."""
+    batch = batch_of(graph, 64)
+    weights = tf.tile(tf.constant([[1.0], [0.0]]), [32, 2])
+    wrong = tf.where(weights == 0, 1 - batch.labels, batch.labels)
+    system = build_system(recipe, layout, graph)
+    right, flipped = (
+        gradient_of(system, batch._replace(labels=labels, weights=weights)) for labels in (batch.labels, wrong)
+    )
+    np.testing.assert_array_equal(right, flipped)
+    assert (right != gradient_of(system, batch)).any()
+
+
+@recipes
+def test_weights_that_are_all_alike_change_nothing(recipe, layout, graph, batch_of):
+    batch = batch_of(graph, 64)
+    system = build_system(recipe, layout, graph)
+    weighted = gradient_of(system, batch._replace(weights=tf.fill([64, 2], 3.0)))
+    np.testing.assert_allclose(weighted, gradient_of(system, batch), rtol=1e-4, atol=1e-7)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +147,7 @@ def test_the_same_seed_gives_the_same_weights(recipe, layout, graph, batch_of):
 
 @recipes
 def test_what_is_saved_is_the_network_alone(recipe, overfitted, graph, batch_of, tmp_path):
-    features, _ = batch_of(graph, 8)
+    features, *_ = batch_of(graph, 8)
     system = overfitted(recipe)
     answers = system.network(features)
 
@@ -151,7 +180,7 @@ def operations(network, features):
 
 @pytest.mark.parametrize("recipe", sorted(name for name in RECIPES if f"{name}_pico" in RECIPES))
 def test_serving_costs_the_same_with_and_without_pico(recipe, layout, graph, batch_of):
-    features, _ = batch_of(graph, 4)
+    features, *_ = batch_of(graph, 4)
     plain = build_system(recipe, layout, graph).network
     trained_with = build_system(f"{recipe}_pico", layout, graph).network
     assert operations(plain, features) == operations(trained_with, features)

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import tf_keras as keras
 
+from tandem.models.batch import Batch
 from tandem.models.export import export
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
@@ -19,9 +20,9 @@ def exported(request, layout, graph, transform_output, batch_of, tmp_path_factor
     tokens = read_vocabulary(transform_output)
     settings = ModelSettings(recipe=request.param, embedding_dim=2, tower_layers=(4,))
     learner = build(settings, graph, layout, len(tokens))
-    features, labels = batch_of(graph, 4)
+    features, labels, *_ = batch_of(graph, 4)
     rows = layout.first_token_row + len(tokens)
-    learner.compute_loss(({**features, "ids": features["ids"] % rows}, labels))
+    learner.compute_loss(Batch({**features, "ids": features["ids"] % rows}, labels))
     path = os.fspath(tmp_path_factory.mktemp("vectors") / "model")
     described = [feature.model_dump(mode="json") for feature in layout.features]
     config = {"features": described, "model": settings.model_dump(mode="json")}

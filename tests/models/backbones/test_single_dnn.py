@@ -16,7 +16,7 @@ def test_each_task_is_a_model_of_its_own(layout, graph, batch_of):
     keras.utils.set_random_seed(1)
     settings = ModelSettings(recipe="single_dnn", embedding_dim=4, tower_layers=(5,), backbone={"layers": (6, 3)})
     network = build(settings, graph, layout, TOKENS).network
-    features, _ = batch_of(graph, 12)
+    features, *_ = batch_of(graph, 12)
     logits = network.forward(features).logits
 
     table = network.encoder.weights[0].numpy()

@@ -117,7 +117,7 @@ def test_a_tasks_logit_and_layers_are_the_mean_of_its_learners(layout, graph, ba
     keras.utils.set_random_seed(1)
     settings = ModelSettings(recipe="taml", tower_layers=(6, 3), backbone={"learners": 3})
     network = registry.build(settings, graph, layout, 40).network
-    features, _ = batch_of(graph, 9)
+    features, *_ = batch_of(graph, 9)
     forward = network.forward(features)
     for task in graph.names:
         towers = [network._towers[f"{task}_{learner}"] for learner in range(3)]

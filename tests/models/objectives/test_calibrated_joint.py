@@ -8,6 +8,7 @@ from tandem.models.backbones.backbone import States
 from tandem.models.network import Forward
 from tandem.models.objectives.calibrator import Calibrator
 from tandem.models.objectives.joint_loss import JointLoss
+from tandem.models.objectives.objective import Outcomes
 from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph(
@@ -27,7 +28,7 @@ def forward(graph=GRAPH):
 
 
 def test_joint_heads_are_held_against_the_whole_chain_over_all_rows():
-    losses = JointLoss(GRAPH, JointLoss.Settings()).losses_of(forward(), LABELS)
+    losses = JointLoss(GRAPH, JointLoss.Settings()).losses_of(forward(), Outcomes(LABELS))
     assert float(losses["click"].value) == pytest.approx(-np.log([0.5, 0.8, 0.9]).mean(), rel=1e-5)
     assert float(losses["view"].value) == pytest.approx(-np.log([0.7, 0.9, 0.05]).mean(), rel=1e-5)
     assert float(losses["like"].value) == pytest.approx(-np.log([0.9, 0.9, 0.1]).mean(), rel=1e-5)
@@ -35,7 +36,7 @@ def test_joint_heads_are_held_against_the_whole_chain_over_all_rows():
 
 
 def test_the_calibrator_counts_what_a_child_has_above_its_parent():
-    losses = Calibrator(GRAPH, Calibrator.Settings()).losses_of(forward(), LABELS)
+    losses = Calibrator(GRAPH, Calibrator.Settings()).losses_of(forward(), Outcomes(LABELS))
     assert float(losses["calibrator/view"].value) == pytest.approx((0.2 + 0 + 0.05) / 3, rel=1e-4)
     assert float(losses["calibrator/like"].value) == 0
     assert {loss.weight for loss in losses.values()} == {0.6}
@@ -44,7 +45,7 @@ def test_the_calibrator_counts_what_a_child_has_above_its_parent():
 
 def test_the_calibrator_compares_with_the_step_before_not_with_the_first():
     graph = TaskGraph([Task(name="click"), Task(name="view", given="click"), Task(name="like", given="view")])
-    losses = Calibrator(graph, Calibrator.Settings(weight=0.1)).losses_of(forward(graph), LABELS)
+    losses = Calibrator(graph, Calibrator.Settings(weight=0.1)).losses_of(forward(graph), Outcomes(LABELS))
     # 0.1 against 0.7, 0.1, 0.95; set beside view's (0.2 + 0 + 0.05) / 3.
     assert float(losses["calibrator/like"].value) == pytest.approx(0, abs=1e-7)
     assert losses["calibrator/like"].weight == 0.1
@@ -52,4 +53,4 @@ def test_the_calibrator_compares_with_the_step_before_not_with_the_first():
 
 def test_a_single_task_has_nothing_to_calibrate():
     graph = TaskGraph([Task(name="click")])
-    assert Calibrator(graph, Calibrator.Settings()).losses_of(forward(graph), LABELS) == {}
+    assert Calibrator(graph, Calibrator.Settings()).losses_of(forward(graph), Outcomes(LABELS)) == {}

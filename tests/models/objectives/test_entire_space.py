@@ -5,6 +5,7 @@ import tensorflow as tf
 from tandem.models.backbones.backbone import States
 from tandem.models.network import Forward
 from tandem.models.objectives.entire_space import EntireSpaceLoss, log_joint
+from tandem.models.objectives.objective import Outcomes
 from tandem.models.tasks import Task, TaskGraph
 
 GRAPH = TaskGraph(
@@ -32,7 +33,7 @@ def losses(logits, labels, graph=GRAPH):
         tf.zeros([8, 1]), States({}, {}), {}, {name: tf.constant(values) for name, values in logits.items()}
     )
     tensors = {name: tf.constant(values, tf.float32) for name, values in labels.items()}
-    return EntireSpaceLoss(graph, EntireSpaceLoss.Settings()).losses_of(forward, tensors)
+    return EntireSpaceLoss(graph, EntireSpaceLoss.Settings()).losses_of(forward, Outcomes(tensors))
 
 
 def sigmoid(x):
@@ -83,7 +84,7 @@ def test_rows_without_a_click_train_the_conversion_through_the_product():
     with tf.GradientTape() as tape:
         forward = Forward(tf.zeros([8, 1]), States({}, {}), {}, logits)
         tensors = {name: tf.constant(values, tf.float32) for name, values in LABELS.items()}
-        loss = EntireSpaceLoss(GRAPH, EntireSpaceLoss.Settings()).losses_of(forward, tensors)["view"].value
+        loss = EntireSpaceLoss(GRAPH, EntireSpaceLoss.Settings()).losses_of(forward, Outcomes(tensors))["view"].value
     gradient = tape.gradient(loss, logits["view"]).numpy()
     p = {name: sigmoid(LOGITS[name]) for name in ("click", "view")}
     joint = p["click"] * p["view"]

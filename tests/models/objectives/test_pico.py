@@ -4,12 +4,14 @@ import tensorflow as tf
 
 from tandem.models.backbones.backbone import States
 from tandem.models.network import Forward
+from tandem.models.objectives.objective import Outcomes
 from tandem.models.objectives.pico import Pico
 from tandem.models.tasks import Task, TaskGraph
 
 ROWS = 6
 GRAPH = TaskGraph([Task(name="click"), Task(name="buy", given="click")])
 LABELS = {"click": tf.constant([1.0, 1, 1, 0, 0, 0]), "buy": tf.constant([1.0, 1, 0, 0, 0, 0])}
+OUTCOMES = Outcomes(LABELS)
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def pico(**settings):
 
 
 def values(objective, tensors):
-    return {name: float(loss.value) for name, loss in objective.losses_of(forward_of(tensors), LABELS).items()}
+    return {name: float(loss.value) for name, loss in objective.losses_of(forward_of(tensors), OUTCOMES).items()}
 
 
 def normalized(h):
@@ -47,7 +49,7 @@ def expected_contrast(h0, h1, tau):
 
 def test_the_whole_objective_equals_the_formulas_in_numpy(tensors):
     objective = pico()
-    losses = objective.losses_of(forward_of(tensors), LABELS)
+    losses = objective.losses_of(forward_of(tensors), OUTCOMES)
     relevance = objective._relevance["click", "buy"]
     logits = relevance(tensors["x0"], tensors["x1"]).numpy()
     p = 1 / (1 + np.exp(-logits))
@@ -65,7 +67,7 @@ def test_the_whole_objective_equals_the_formulas_in_numpy(tensors):
 def test_the_temperature_passes_no_gradient(tensors):
     objective = pico()
     with tf.GradientTape() as tape:
-        contrast = objective.losses_of(forward_of(tensors), LABELS)["pico_contrast/click/buy"].value
+        contrast = objective.losses_of(forward_of(tensors), OUTCOMES)["pico_contrast/click/buy"].value
     own = objective.trainable_variables
     gradients = tape.gradient(contrast, [*own, tensors["x0"], tensors["h0"], tensors["h1"]])
     assert len(own) == 6
@@ -77,7 +79,7 @@ def test_the_temperature_passes_no_gradient(tensors):
 def test_the_relevance_loss_reaches_the_backbone_only_when_asked(tensors, trains):
     objective = pico(relevance_trains_backbone=trains)
     with tf.GradientTape() as tape:
-        loss = objective.losses_of(forward_of(tensors), LABELS)["pico_relevance/click/buy"].value
+        loss = objective.losses_of(forward_of(tensors), OUTCOMES)["pico_relevance/click/buy"].value
     gradient = tape.gradient(loss, tensors["x0"])
     assert (gradient is not None and np.any(gradient)) == trains
 
@@ -110,7 +112,7 @@ def test_without_negatives_pairs_are_only_pulled_together(tensors):
 def test_dead_units_give_no_nan(tensors):
     tensors["h0"].assign(tf.zeros([ROWS, 4]))
     with tf.GradientTape() as tape:
-        loss = pico().losses_of(forward_of(tensors), LABELS)["pico_contrast/click/buy"].value
+        loss = pico().losses_of(forward_of(tensors), OUTCOMES)["pico_contrast/click/buy"].value
     assert np.isfinite(tape.gradient(loss, tensors["h0"]).numpy()).all()
 
 
@@ -145,7 +147,7 @@ def test_temperatures_must_be_in_order():
 
 def test_reports_are_given_the_temperature_of_every_row(tensors):
     objective = pico(temperature_low=0.1, temperature_high=0.9)
-    told = objective.by_row(forward_of(tensors), LABELS)
+    told = objective.by_row(forward_of(tensors), OUTCOMES)
     logits = objective._relevance["click", "buy"](tensors["x0"], tensors["x1"]).numpy()
     assert set(told) == {"temperature/click/buy"}
     np.testing.assert_allclose(told["temperature/click/buy"], 0.9 - 0.8 / (1 + np.exp(-logits)), rtol=1e-5)
@@ -153,6 +155,6 @@ def test_reports_are_given_the_temperature_of_every_row(tensors):
 
 def test_reports_are_given_the_share_of_equal_labels_as_a_temperature(tensors):
     told = pico(temperature="statistical", temperature_low=0.1, temperature_high=0.9).by_row(
-        forward_of(tensors), LABELS
+        forward_of(tensors), OUTCOMES
     )
     np.testing.assert_allclose(told["temperature/click/buy"], [0.9 - 0.8 * 5 / 6] * ROWS, rtol=1e-6)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tandem.models import registry
 from tandem.models.backbones.backbone import States
 from tandem.models.network import Forward
+from tandem.models.objectives.objective import Outcomes
 from tandem.models.objectives.self_distillation import SelfDistillation
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import Task, TaskGraph
@@ -27,18 +28,18 @@ def test_two_rows_by_hand():
     """Odds of 3:1 and 1:3 fuse to even odds: each learner's loss is -(log .75 + log .25) / 2; agreeing ones: log 2."""
     log_3 = float(np.log(3))
     forward = forward_of({"click": tf.constant([[log_3, -log_3], [0.0, 0.0]])})
-    loss = objective().losses_of(forward, {})["self_distillation/click"]
+    loss = objective().losses_of(forward, Outcomes({}))["self_distillation/click"]
     first = 2 * -(np.log(0.75) + np.log(0.25)) / 2
     second = 2 * np.log(2)
     assert float(loss.value) == pytest.approx((first + second) / 2, rel=1e-6)
     assert loss.weight == 0.1
-    assert objective(weight=0.0).losses_of(forward, {})["self_distillation/click"].weight == 0.0
+    assert objective(weight=0.0).losses_of(forward, Outcomes({}))["self_distillation/click"].weight == 0.0
 
 
 def test_equals_cross_entropy_in_numpy_for_every_task_over_all_rows():
     random = np.random.default_rng(1)
     logits = {name: random.normal(size=(6, 3)) for name in GRAPH.names}
-    losses = objective().losses_of(forward_of({k: tf.constant(v, tf.float32) for k, v in logits.items()}), {})
+    losses = objective().losses_of(forward_of({k: tf.constant(v, tf.float32) for k, v in logits.items()}), Outcomes({}))
     assert set(losses) == {"self_distillation/click", "self_distillation/buy"}
     for name, values in logits.items():
         students = 1 / (1 + np.exp(-values))
@@ -57,7 +58,7 @@ def test_the_teacher_gets_no_gradient():
     with tf.GradientTape() as tape:
         forward = forward_of({"click": tf.identity(logits)})
         tape.watch(forward.logits["click"])
-        loss = objective().losses_of(forward, {})["self_distillation/click"].value
+        loss = objective().losses_of(forward, Outcomes({}))["self_distillation/click"].value
     gradient, of_teacher = tape.gradient(loss, (logits, forward.logits["click"]))
     assert of_teacher is None
     students = 1 / (1 + np.exp(-values))
@@ -67,13 +68,13 @@ def test_the_teacher_gets_no_gradient():
 
 def test_a_single_learner_has_no_loss():
     forward = Forward(tf.zeros([2, 1]), States({}, {}), {}, {"click": tf.zeros([2])})
-    assert objective().losses_of(forward, {}) == {}
+    assert objective().losses_of(forward, Outcomes({})) == {}
 
 
 def test_nothing_of_it_is_served(layout, graph, batch_of, monkeypatch):
     taml = registry.SYSTEMS["taml"]
     monkeypatch.setitem(registry.RECIPES, "taml_alone", replace(taml, objectives=()))
-    features, _ = batch_of(graph, 4)
+    features, *_ = batch_of(graph, 4)
 
     def served(recipe):
         learner = registry.build(ModelSettings(recipe=recipe, tower_layers=(8, 4)), graph, layout, 40)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tandem.models.batch import Batch
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
 from tandem.models.steps.bilevel import BilevelStep
@@ -30,7 +31,7 @@ def system_of(layout, batch_of):
             "steps": {"search": search},
         }
         learner = build(ModelSettings(**settings), graph, layout, TOKENS)
-        learner.compute_loss(batch_of(graph, 4))
+        learner.prepare(batch_of(graph, 4))
         random = np.random.default_rng(seed)
         for variable in learner.trainable_variables:  # Larger than they start, so that gradients are no rounding.
             variable.assign_add(random.normal(scale=0.2, size=variable.shape))
@@ -40,14 +41,7 @@ def system_of(layout, batch_of):
 
 
 def gradients(step, learner, batch):
-    features, labels = batch
-    vectors = learner.network.encoder.look_up(features["ids"]).vectors
-    return step.gradients(learner, features, vectors, labels)
-
-
-def rows_of(batch, rows):
-    features, labels = batch
-    return {name: values[rows] for name, values in features.items()}, labels[rows]
+    return step.gradients(learner, batch, learner.network.encoder.look_up(batch.features["ids"]).vectors)
 
 
 def split(step, learner, result):
@@ -68,7 +62,7 @@ def test_weights_learn_from_the_first_half_as_in_a_plain_step(system_of, batch_o
     batch = batch_of(CHAIN, rows)
     result = gradients(step, learner, batch)
     plain = PlainStep(CHAIN, PlainStep.Settings())
-    expected = gradients(plain, learner, rows_of(batch, slice(training)))
+    expected = gradients(plain, learner, batch.part(slice(training)))
     weights, _ = split(step, learner, result)
     assert_all_close(weights, split(step, learner, expected)[0])
     np.testing.assert_allclose(result.vectors[:training], expected.vectors, rtol=1e-4, atol=1e-7)
@@ -84,7 +78,7 @@ def test_the_architecture_learns_from_the_other_half_as_finite_differences_say(s
     learner, step = system_of()
     batch = batch_of(CHAIN, rows)
     _, of_alpha = split(step, learner, gradients(step, learner, batch))
-    held_out = rows_of(batch, slice((rows + 1) // 2, None))
+    held_out = batch.part(slice((rows + 1) // 2, None))
     assert [g.shape for g in of_alpha] == [(1, 2, 2), (1, 4, 2)]
     for alpha, connections, gradient in zip(step.weights, learner.network.backbone.connections, of_alpha, strict=True):
         values = alpha.numpy()
@@ -102,11 +96,15 @@ def test_the_architecture_learns_from_the_other_half_as_finite_differences_say(s
 
 def test_each_half_reaches_its_own_side_only(system_of, batch_of):
     learner, step = system_of()
-    features, labels = batch_of(CHAIN, 16)
+    features, labels, *_ = batch_of(CHAIN, 16)
     other = 1 - labels
-    base = split(step, learner, gradients(step, learner, (features, labels)))
-    trained = split(step, learner, gradients(step, learner, (features, tf.concat([other[:8], labels[8:]], axis=0))))
-    held = split(step, learner, gradients(step, learner, (features, tf.concat([labels[:8], other[8:]], axis=0))))
+
+    def of_labels(*halves):
+        return split(step, learner, gradients(step, learner, Batch(features, tf.concat(halves, axis=0))))
+
+    base = of_labels(labels[:8], labels[8:])
+    trained = of_labels(other[:8], labels[8:])
+    held = of_labels(labels[:8], other[8:])
     for changed, same, result in ((0, 1, trained), (1, 0, held)):
         assert_all_close(result[same], base[same], rtol=0, atol=0)
         assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(result[changed], base[changed], strict=True))
@@ -193,7 +191,7 @@ def test_after_the_search_the_connections_stay_as_they_are(searched):
 
 def test_nothing_of_the_search_is_exported(searched, batch_of, tmp_path):
     learner, _ = searched
-    features, _ = batch_of(CHAIN, 8)
+    features, *_ = batch_of(CHAIN, 8)
     searched_for = {alpha.ref() for alpha in learner.steps[0].weights}
     assert len(searched_for) == 2
     assert searched_for <= {variable.ref() for variable in learner.trainable_variables}
@@ -219,7 +217,7 @@ def test_the_fixed_connections_are_in_a_checkpoint(searched, system_of, batch_of
     path = tf.train.Checkpoint(variables=learner.variables).write(os.fspath(tmp_path / "saved"))
     fresh, _ = system_of(seed=2)
     tf.train.Checkpoint(variables=fresh.variables).read(path).assert_consumed()
-    features, _ = batch_of(CHAIN, 8)
+    features, *_ = batch_of(CHAIN, 8)
     answers = fresh.network(features)
     for name, values in learner.network(features).items():
         np.testing.assert_array_equal(answers[name], values)

@@ -17,7 +17,7 @@ def system_of(layout, graph, batch_of):
     def system_of(recipe, **settings):
         keras.utils.set_random_seed(1)
         learner = build(ModelSettings(recipe=recipe, tower_layers=(4,), **settings), graph, layout, 40)
-        learner.compute_loss(batch_of(graph, 4))
+        learner.prepare(batch_of(graph, 4))
         return learner
 
     return system_of
@@ -68,19 +68,19 @@ def test_without_a_first_stage_all_is_trained_as_in_the_usual_step(system_of, gr
     step, plain = FineTuneStep(graph, FineTuneStep.Settings(part="all")), PlainStep(graph, PlainStep.Settings())
     assert step.trains_embeddings
     assert not FineTuneStep(graph, FineTuneStep.Settings()).trains_embeddings
-    features, labels = batch_of(graph, 32)
-    vectors = tf.gather(learner.network.encoder.table, features["ids"])
-    results = [each.gradients(learner, features, vectors, labels) for each in (step, plain)]
+    batch = batch_of(graph, 32)
+    vectors = tf.gather(learner.network.encoder.table, batch.features["ids"])
+    results = [each.gradients(learner, batch, vectors) for each in (step, plain)]
     tf.nest.map_structure(np.testing.assert_array_equal, *results)
-    assert changed_by(learner, step, graph, (features, labels)) == {v.ref() for v in learner.trainable_variables}
+    assert changed_by(learner, step, graph, batch) == {v.ref() for v in learner.trainable_variables}
 
 
 def test_its_gradients_are_the_usual_ones(system_of, graph, batch_of):
     learner = system_of("man", backbone=SMALL)
-    features, labels = batch_of(graph, 32)
-    vectors = tf.gather(learner.network.encoder.table, features["ids"])
+    batch = batch_of(graph, 32)
+    vectors = tf.gather(learner.network.encoder.table, batch.features["ids"])
     step, plain = FineTuneStep(graph, FineTuneStep.Settings()), PlainStep(graph, PlainStep.Settings())
-    result, usual = (each.gradients(learner, features, vectors, labels) for each in (step, plain))
+    result, usual = (each.gradients(learner, batch, vectors) for each in (step, plain))
     of = dict(zip((v.ref() for v in plain.trained(learner)), usual.variables, strict=True))
     for variable, gradient in zip(step.trained(learner), result.variables, strict=True):
         np.testing.assert_allclose(gradient, of[variable.ref()], rtol=1e-5, atol=1e-8)

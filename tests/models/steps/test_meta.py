@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tandem.models.batch import Batch
 from tandem.models.objectives.objective import Loss
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
@@ -32,7 +33,7 @@ class Learner:
         self.dense_variables = [tf.Variable(KERNEL), tf.Variable(WEIGHTS)]
 
     def losses_of(self, batch, training, vectors):
-        return {"loss": Loss(loss_of(vectors, *self.dense_variables, batch[1]), 3.0)}
+        return {"loss": Loss(loss_of(vectors, *self.dense_variables, batch.labels), 3.0)}
 
     def total(self, losses):
         return losses["loss"].weight * losses["loss"].value
@@ -45,7 +46,7 @@ def gradients(rows=ROWS, graph=False, **settings):
     ids, labels = tf.constant(IDS[:rows], tf.int32), tf.constant(LABELS[:rows])
 
     def compute(vectors):
-        return step.gradients(learner, {"ids": ids}, vectors, labels)
+        return step.gradients(learner, Batch({"ids": ids}, labels), vectors)
 
     if graph:
         compute = tf.function(compute, autograph=False)
@@ -177,16 +178,16 @@ def system(layout, graph, batch_of):
     keras.utils.set_random_seed(1)
     backbone = {"shared_experts": 1, "task_experts": 1, "expert_layers": [8, 4]}
     learner = build(ModelSettings(recipe="man", tower_layers=(4,), backbone=backbone), graph, layout, 40)
-    learner.compute_loss(batch_of(graph, 4))
+    learner.prepare(batch_of(graph, 4))
     return learner
 
 
-def of_system(system, features, labels):
-    vectors = tf.gather(system.network.encoder.table, features["ids"])
+def of_system(system, batch):
+    vectors = tf.gather(system.network.encoder.table, batch.features["ids"])
     step = MetaStep(None, MetaStep.Settings(inner_learning_rate=1.0))
     compute = tf.function(step.gradients, autograph=False)
     before = [value.copy() for value in system.get_weights()]
-    result = compute(system, features, vectors, labels)
+    result = compute(system, batch, vectors)
     for value, expected in zip(system.get_weights(), before, strict=True):
         np.testing.assert_array_equal(value, expected)
     return result
@@ -194,9 +195,9 @@ def of_system(system, features, labels):
 
 @pytest.mark.parametrize("rows", [1, 2, 9, 32])
 def test_every_variable_of_a_system_has_a_finite_gradient(system, graph, batch_of, rows):
-    features, labels = batch_of(graph, rows)
-    result = of_system(system, features, labels)
-    assert result.vectors.shape == (rows, *features["ids"].shape[1:], 8)
+    batch = batch_of(graph, rows)
+    result = of_system(system, batch)
+    assert result.vectors.shape == (rows, *batch.features["ids"].shape[1:], 8)
     assert len(result.variables) == len(system.dense_variables)
     for gradient in (result.vectors, *result.variables):
         assert np.isfinite(gradient).all()
@@ -205,8 +206,7 @@ def test_every_variable_of_a_system_has_a_finite_gradient(system, graph, batch_o
 
 
 def test_halves_without_a_positive_of_the_parent_send_nothing_to_the_child(system, graph, batch_of):
-    features, _ = batch_of(graph, 8)
-    result = of_system(system, features, tf.zeros([8, 2], tf.int64))
+    result = of_system(system, batch_of(graph, 8)._replace(labels=tf.zeros([8, 2], tf.int64)))
     assert result.losses["view"] == 0
     by_name = {
         variable.name: gradient for variable, gradient in zip(system.dense_variables, result.variables, strict=True)
@@ -219,12 +219,12 @@ def test_halves_without_a_positive_of_the_parent_send_nothing_to_the_child(syste
 def test_numbers_alone_need_no_table():
     learner = types.SimpleNamespace(dense_variables=[tf.Variable([[1.0]])])
     learner.losses_of = lambda batch, training, vectors: {
-        "loss": Loss(tf.reduce_mean((batch[0]["numbers"] @ learner.dense_variables[0] - 1) ** 2), 1.0)
+        "loss": Loss(tf.reduce_mean((batch.features["numbers"] @ learner.dense_variables[0] - 1) ** 2), 1.0)
     }
     learner.total = lambda losses: losses["loss"].value
     numbers, labels = tf.constant([[1.0], [2.0]]), tf.zeros([2, 1])
     result = MetaStep(None, MetaStep.Settings(inner_learning_rate=0.25)).gradients(
-        learner, {"numbers": numbers}, None, labels
+        learner, Batch({"numbers": numbers}, labels), None
     )
     assert result.vectors is None
     # By hand, w = 1: adapting to (w - 1)^2 leaves w; then 2 * 2 (2 w - 1) = 4, times 1 - 2 / 4 = 1/2: 2.

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tandem.models.batch import Batch
 from tandem.models.features import CategoricalFeature, FeatureLayout, NumericFeature
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings, TrainingSettings
@@ -32,7 +33,7 @@ def batches():
     }
     click = random.integers(0, 2, ROWS)
     labels = np.stack([click, click * random.integers(0, 2, ROWS)], axis=1).astype(np.int32)
-    return tf.data.Dataset.from_tensor_slices((features, labels)).batch(BATCH)
+    return tf.data.Dataset.from_tensor_slices(Batch(features, labels)).batch(BATCH)
 
 
 def trained(replicas, recipe, optimizer, xla):
@@ -50,7 +51,8 @@ def parts(replicas, count):
     numbers = tf.data.Dataset.range(count).batch(5)
     local = replicas._strategy.experimental_local_results
     return [
-        [part.numpy().tolist() for (part,) in local(batch)] for batch in replicas.iterator(numbers.map(lambda x: (x,)))
+        [part.labels.numpy().tolist() for part in local(batch)]
+        for batch in replicas.iterator(numbers.map(lambda x: Batch({}, x)))
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tandem.models.batch import Batch, RowFormat
 from tandem.models.registry import build
 from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
 from tandem.models.training.dataset import matching_files, read_examples, shuffled_passes
@@ -17,16 +18,16 @@ from tandem.models.training.validation import base_rates, validate
 @pytest.fixture
 def passes(files, layout):
     names = matching_files([os.fspath(files / "part-*")])
-    return lambda seed: shuffled_passes(names, layout, 2, batch_size=32, shuffle_rows=150, seed=seed)
+    return lambda seed: shuffled_passes(names, RowFormat(layout, 2), batch_size=32, shuffle_rows=150, seed=seed)
 
 
 def order_of(dataset):
-    return np.concatenate([features["numbers"].numpy()[:, 0] for features, _ in dataset]).tolist()
+    return np.concatenate([batch.features["numbers"].numpy()[:, 0] for batch in dataset]).tolist()
 
 
 def test_every_row_comes_once_whatever_the_order(files, layout, passes):
     names = matching_files([os.fspath(files / "part-*")])
-    straight = order_of(read_examples(names, layout, 2, batch_size=32))
+    straight = order_of(read_examples(names, RowFormat(layout, 2), batch_size=32))
     shuffled = order_of(passes(1)(0, 0))
     assert len(straight) == 150
     assert sorted(straight) == sorted(shuffled)
@@ -48,7 +49,7 @@ def test_a_pass_entered_at_a_step_is_the_rest_of_it(passes, step):
     rest = passes(7)(1, step)
     assert int(rest.cardinality()) == 5 - step
     whole = order_of(passes(7)(1, 0))
-    assert [row for features, _ in rest for row in features["numbers"].numpy()[:, 0]] == whole[32 * step :]
+    assert [row for batch in rest for row in batch.features["numbers"].numpy()[:, 0]] == whole[32 * step :]
 
 
 def test_no_file_is_an_error_that_names_the_pattern(tmp_path):
@@ -64,8 +65,8 @@ def test_base_rates_count_the_rows_a_task_is_trained_on(graph):
 def test_validation_figures_are_over_the_rows_that_count(batch_of, graph, layout):
     keras.utils.set_random_seed(0)
     learner = build(ModelSettings(tower_layers=(4,)), graph, layout, 40)
-    features, labels = batch_of(graph, 80)
-    dataset = tf.data.Dataset.from_tensor_slices((features, labels)).batch(32)
+    features, labels, *_ = batch_of(graph, 80)
+    dataset = tf.data.Dataset.from_tensor_slices(Batch(features, labels)).batch(32)
     figures = validate(learner.network, dataset, graph)
     p = learner.network(features)["view_given_click"].numpy()[labels[:, 0].numpy() == 1].astype(float)
     y = labels[:, 1].numpy()[labels[:, 0].numpy() == 1]
@@ -80,9 +81,9 @@ def test_early_stopping_goes_back_to_the_best_weights(batch_of, graph, layout):
     keras.utils.set_random_seed(0)
     learner = build(ModelSettings(tower_layers=(8,)), graph, layout, 40)
     rows = tf.data.Dataset.from_tensors(batch_of(graph, 64))
-    features, labels = batch_of(graph, 64)
+    features, labels, *_ = batch_of(graph, 64)
     # The validation rows carry the opposite clicks: every epoch of learning makes them worse.
-    opposite = tf.data.Dataset.from_tensors((features, tf.stack([1 - labels[:, 0], 0 * labels[:, 1]], axis=1)))
+    opposite = tf.data.Dataset.from_tensors(Batch(features, tf.stack([1 - labels[:, 0], 0 * labels[:, 1]], axis=1)))
     settings = TrainingSettings(
         epochs=20, learning_rate=0.02, early_stopping=EarlyStopping(patience=2, task="click"), batch_size=64
     )
