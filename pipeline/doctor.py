@@ -23,7 +23,7 @@ from rich.markup import escape
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.pipeline.configuration.config import Config, ConfigError, load
-from tandem.pipeline.fingerprints import ROOT
+from tandem.pipeline.fingerprints import PACKAGE
 
 GIB, MIB = 2**30, 2**20
 MIN_MEMORY_GIB = 4.0
@@ -133,7 +133,7 @@ def memory_gib(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/
 # --- The environment ---
 
 
-def environment(lock: Path = ROOT / "requirements.txt") -> Iterator[Check]:
+def environment(lock: Path = PACKAGE.parent / "requirements.txt") -> Iterator[Check]:
     """Installed packages against the lock; the Keras of the process."""
     if not lock.is_file():
         yield Check("warn", f"there is no {lock}, so the versions of the packages are not checked")

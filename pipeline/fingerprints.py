@@ -1,72 +1,175 @@
-"""A fingerprint of the source code that a component runs.
+"""What a component runs, as a fingerprint: its own code, and the libraries that compute.
 
-TFX reuses a finished component when its inputs and settings are the same; it does not look at the code. So every
-component is given the fingerprint of its module and of all modules of this project that it imports, directly or not.
-The imports are read from the source text; nothing is executed.
+TFX reuses a finished component when its inputs and settings are the same; it looks neither at the code nor at what is
+installed. So every component, TFX's own included, is given a property that changes with the modules of this package
+that it imports, directly or not, with the files that it reads besides, and with the versions of the libraries. Nothing
+else is in it: not the place of the checkout, nor the folder that a command is typed in.
+
+    stamp(pipeline.components)
 """
 
 from __future__ import annotations
 
-import ast
+import functools
 import hashlib
-from collections.abc import Iterator
+import importlib.metadata
+import platform
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grimp
 
 import tandem
 
-ROOT = Path(tandem.__file__).resolve().parents[1]
-PACKAGES = ("tandem",)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tfx.dsl.components.base.base_node import BaseNode
+
+PROPERTY = "computed_by"
+"""The execution property that holds it."""
+
+PACKAGE = Path(tandem.__file__).resolve().parent
+
+LIBRARIES = (
+    "tensorflow",
+    "tf-keras",
+    "tfx",
+    "tensorflow-transform",
+    "tensorflow-model-analysis",
+    "tensorflow-data-validation",
+    "tensorflow-metadata",
+    "tensorflow-recommenders",
+    "tfx-bsl",
+    "apache-beam",
+    "ml-metadata",
+    "protobuf",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "polars",
+    "scipy",
+    "scikit-learn",
+    "fsspec",
+    "pydantic",
+    "jinja2",
+    "markupsafe",
+    "plotly",
+)
+"""Distributions whose release can change what a component gives. Those that only show or parse are not among them."""
 
 
-def code_version(*modules: str, root: Path = ROOT, packages: tuple[str, ...] = PACKAGES) -> str:
-    """Returns a hash over the sources of some modules and of what they import of this project.
+@dataclass(frozen=True)
+class Code:
+    """Where a component's own code begins.
+
+    Attributes:
+      modules: What it runs, without `tandem.`; what these import belongs to it.
+      packages: Whole packages that it finds by name, as recipes name their parts.
+      files: Globs below the package of what it reads besides.
+    """
+
+    modules: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+_PARTS = ("models.backbones", "models.objectives", "models.steps")
+
+COMPONENTS: dict[str, Code] = {
+    "LogExampleGen": Code(("components.log_example_gen.executor",)),
+    "StatisticsGen": Code(),
+    "SchemaGen": Code(),
+    "CuratedSchema": Code(("components.curated_schema.component",)),
+    "ExampleValidator": Code(("components.example_validator.executor",)),
+    "Transform": Code(("models.preprocessing",)),
+    "Trainer": Code(("models.training.trainer", "models.training.worker", "models.balancing"), _PARTS),
+    "BlessedModel": Code(("components.blessed_model.executor", "components.blessed_model.driver")),
+    "ModelEvaluator": Code(("components.evaluator.executor", "components.metrics.extractors")),
+    "AtomicPusher": Code(("components.pusher.executor", "components.pusher.driver")),
+    "RunReport": Code(
+        ("components.run_report.executor",),
+        files=("components/run_report/templates/*.html", "components/run_report/static/*"),
+    ),
+}
+"""By component, its code; those without any are TFX's alone."""
+
+TRIAL = Code(("pipeline.trials.worker",), _PARTS)
+"""What a trial runs (see `tandem.pipeline.trials`)."""
+
+
+def stamp(components: Iterable[BaseNode]) -> None:
+    """Gives every component its fingerprint.
 
     Args:
-      *modules: Dotted names, `tandem.models.training.trainer`.
-      root: The folder in which the packages lie.
-      packages: The packages whose imports are followed.
-
-    Returns:
-      16 hexadecimal digits.
+      components: Of a pipeline.
 
     Raises:
-      ValueError: A module that is not there.
+      KeyError: A component that `COMPONENTS` does not know.
     """
-    sources: dict[str, bytes] = {}
-    pending = list(modules)
-    while pending:
-        name = pending.pop()
-        if name in sources:
-            continue
-        path = _file(name, root)
-        if path is None:
-            raise ValueError(f"there is no module '{name}' below {root}")
-        sources[name] = path.read_bytes()
-        pending += [
-            found
-            for found in _imports(sources[name], name, path)
-            if found.split(".")[0] in packages and _file(found, root)
-        ]
-        pending += [name.rpartition(".")[0]] if "." in name else []
-    digest = hashlib.sha256()
-    for name in sorted(sources):
-        digest.update(f"{name}\0{len(sources[name])}\0".encode() + sources[name])
+    for component in components:
+        component.exec_properties[PROPERTY] = fingerprint(COMPONENTS[component.id])
+
+
+def fingerprint(code: Code) -> str:
+    """Returns the fingerprint of some code and of the libraries, 16 hexadecimal digits."""
+    digest = hashlib.sha256("\n".join(library_versions()).encode())
+    for path in [*map(_file, sorted(modules_of(code))), *_further(code)]:
+        content = source(path)
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
 
 
-def _file(module: str, root: Path) -> Path | None:
-    base = root.joinpath(*module.split("."))
-    return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
+def modules_of(code: Code) -> set[str]:
+    """Returns all modules of this package that some code runs, by dotted name.
+
+    Imports for type checkers alone do not count. The source text is read; nothing is executed.
+
+    Raises:
+      ValueError: A module or package that is not there.
+    """
+    graph = _imports()
+    beginning = {f"tandem.{name}" for name in (*code.modules, *code.packages)}
+    if unknown := sorted(beginning - graph.modules):
+        raise ValueError(f"there is no module {', '.join(unknown)}")
+    for name in code.packages:
+        beginning |= graph.find_descendants(f"tandem.{name}")
+    found = beginning.union(*(graph.find_upstream_modules(module) for module in beginning))
+    # A module's package is imported before it.
+    packages = {name.rpartition(".")[0] for name in found if "." in name}
+    while packages:
+        found |= packages
+        packages = {name.rpartition(".")[0] for name in packages if "." in name} - found
+    return found
 
 
-def _imports(source: bytes, module: str, path: Path) -> Iterator[str]:
-    """Yields the dotted names a source may import: `from a import b` may mean the module `a.b`."""
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source, filename=str(path))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+def library_versions() -> list[str]:
+    """Returns a line per library, `name==version`, Python first."""
+    return [f"python=={platform.python_version()}", *(f"{name}=={_version(name)}" for name in LIBRARIES)]
+
+
+def source(path: Path) -> bytes:
+    """Reads a file of the package."""
+    return path.read_bytes()
+
+
+@functools.cache
+def _imports() -> grimp.ImportGraph:
+    return grimp.build_graph("tandem", cache_dir=None, exclude_type_checking_imports=True)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def _file(module: str) -> Path:
+    base = PACKAGE.joinpath(*module.split(".")[1:])
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _further(code: Code) -> list[Path]:
+    return sorted(path for pattern in code.files for path in PACKAGE.glob(pattern))

@@ -1,7 +1,8 @@
 """The pipeline: its components in the order in which the data flows.
 
-Every component is given exactly the settings it depends on, and the version of the code that it runs. A finished
-component is reused until one of these, or its input, changes: a new threshold evaluates again and trains nothing.
+Every component is given exactly the settings it depends on, and a fingerprint of the code and the libraries that it
+runs. A finished component is reused until one of these, or its input, changes: a new threshold evaluates again and
+trains nothing.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from tfx.types import BaseChannel
 
 from tandem.components.blessed_model.component import BlessedModel
 from tandem.components.curated_schema.component import CuratedSchema
-from tandem.components.evaluator.component import EXTRACTORS_MODULE, ModelEvaluator
+from tandem.components.evaluator.component import ModelEvaluator
 from tandem.components.evaluator.eval_config import eval_config, final_columns
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.log_example_gen.component import LogExampleGen
 from tandem.components.pusher.component import AtomicPusher
 from tandem.components.run_report.component import RunReport
 from tandem.models import registry
+from tandem.pipeline import fingerprints
 from tandem.pipeline.configuration.config import Config
-from tandem.pipeline.fingerprints import code_version
-from tandem.pipeline.report.settings import report_settings, report_version
+from tandem.pipeline.report.settings import report_settings
 
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
 
@@ -84,7 +85,7 @@ def _data_part(config: Config) -> _DataPart:
         columns=config.columns(),
         labels=config.labels(),
         data_dir=config.data_folder,
-        code_version=code_version("tandem.components.log_example_gen.executor"),
+        code_version="",
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"], stats_options=_stats_options(config))
     schema = _schema(config, statistics.outputs["statistics"])
@@ -124,7 +125,7 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["blessed_model"],
         eval_config=eval_config(config.evaluation, config.task_graph, _final(config)),
-        code_version=code_version("tandem.components.evaluator.component", EXTRACTORS_MODULE),
+        code_version="",
     )
     pusher = AtomicPusher(
         model=trainer.outputs["model"],
@@ -134,7 +135,7 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
     )
     report = RunReport(
         settings=report_settings(config),
-        code_version=report_version(),
+        code_version="",
         evaluation=evaluator.outputs["evaluation"],
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
@@ -151,7 +152,30 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
     return [trainer, baseline, evaluator, pusher, report]
 
 
+PLACES = {"LogExampleGen": ("data_dir",), "ExampleValidator": ("schema_file", "statistics_dir")}
+"""By component, the properties that say where something lies. What lies there is told by others."""
+
+
+def set_apart(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    """Takes the places out of the components, so that no finished result is lost when something is moved.
+
+    It is for runners that can give them to the executors all the same (see `tandem.pipeline.local.dag_runner`).
+
+    Args:
+      pipeline: Not compiled yet.
+
+    Returns:
+      By component, the properties taken.
+    """
+    return {
+        component.id: {name: component.exec_properties.pop(name) for name in PLACES[component.id]}
+        for component in pipeline.components
+        if component.id in PLACES
+    }
+
+
 def _pipeline(config: Config, components: list[BaseNode], root: str, metadata: Any) -> Pipeline:
+    fingerprints.stamp(components)
     return Pipeline(
         pipeline_name=config.name.replace("_", "-"),  # Kubeflow's names have no underscore
         pipeline_root=root,
@@ -167,7 +191,6 @@ def transform_settings(config: Config) -> dict[str, Any]:
     return {
         "features": [feature.model_dump(mode="json", exclude={"embedding_dim"}) for feature in config.features],
         "labels": list(config.task_graph.labels),
-        "code_version": code_version("tandem.models.preprocessing"),
     }
 
 
@@ -179,7 +202,7 @@ def trainer_settings(config: Config) -> dict[str, Any]:
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json"),
         "has_validation": config.logs.split.validation is not None,
-        "code_version": code_version("tandem.models.training.trainer"),
+        "code_version": fingerprints.fingerprint(fingerprints.COMPONENTS["Trainer"]),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import logging
@@ -40,10 +41,17 @@ class DagRunner(LocalDagRunner):
       outputs: By component, its output artifacts by key; those of an earlier run where they were reused.
     """
 
-    def __init__(self, progress: Progress):
-        """Takes what is told of every component."""
+    def __init__(self, progress: Progress, places: Mapping[str, Mapping[str, Any]] | None = None):
+        """Takes what the components have nothing to say in.
+
+        Args:
+          progress: Is told of every component.
+          places: By component, execution properties that its executor is given although they are not part of what a
+            finished result is known by: they say where something lies, not what it is.
+        """
         super().__init__()
         self._progress = progress
+        self._places = places or {}
         self._executed: set[str] = set()
         self.outputs: dict[str, Artifacts] = {}
 
@@ -70,15 +78,17 @@ class DagRunner(LocalDagRunner):
             name = node.pipeline_node.node_info.id
             self._progress.start(name)
             status: End = "failed"
+            executor = runner_utils.extract_executor_spec(deployment, name)
+            aside = _Aside(self._executed, self._places.get(name, {}), _taken_beam_args(executor))
             try:
                 info = launcher.Launcher(
                     pipeline_node=node.pipeline_node,
                     mlmd_connection=metadata.Metadata(connection),
                     pipeline_info=pipeline.pipeline_info,
                     pipeline_runtime_spec=pipeline.runtime_spec,
-                    executor_spec=runner_utils.extract_executor_spec(deployment, name),
+                    executor_spec=executor,
                     custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-                    custom_executor_operators=self._operators(),
+                    custom_executor_operators=_operators(aside),
                 ).launch()
                 self._keep_outputs(name, info, metadata.Metadata(connection))
                 status = "done" if name in self._executed else "cached"
@@ -90,14 +100,6 @@ class DagRunner(LocalDagRunner):
                 raise ComponentFailed(name, error) from error
             finally:
                 self._progress.finish(name, status)
-
-    def _operators(self) -> Any:
-        """What the launcher makes instead of TFX's own operators."""
-        specs: Any = executable_spec_pb2
-        return {
-            specs.PythonClassExecutableSpec: functools.partial(_PythonOperator, self._executed),
-            specs.BeamExecutableSpec: functools.partial(_BeamOperator, self._executed),
-        }
 
     def _keep_outputs(self, name: str, info: data_types.ExecutionInfo | None, store: metadata.Metadata) -> None:
         """Asks the metadata store for the outputs, and for whether the component ended well.
@@ -116,6 +118,40 @@ class DagRunner(LocalDagRunner):
             self.outputs[name] = execution_lib.get_output_artifacts(handle, info.execution_id)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Aside:
+    """What an operator is given past the launcher, which would make it part of the cache's key.
+
+    Attributes:
+      executed: Takes the names of the components that run.
+      properties: Further execution properties.
+      beam_args: Beam's flags: where and how fast a component runs, not what it gives.
+    """
+
+    executed: set[str]
+    properties: Mapping[str, Any]
+    beam_args: list[Any]
+
+
+def _operators(aside: _Aside) -> dict[Any, Any]:
+    """What the launcher makes instead of TFX's own operators."""
+    specs: Any = executable_spec_pb2
+    return {
+        specs.PythonClassExecutableSpec: functools.partial(_PythonOperator, aside),
+        specs.BeamExecutableSpec: functools.partial(_BeamOperator, aside),
+    }
+
+
+def _taken_beam_args(executor: Any) -> list[Any]:
+    """Takes Beam's flags out of an executor's specification, if it has any."""
+    if not isinstance(executor, executable_spec_pb2.BeamExecutableSpec):  # type: ignore[attr-defined]
+        return []
+    taken = list(executor.beam_pipeline_args_placeholders)
+    executor.ClearField("beam_pipeline_args_placeholders")
+    executor.ClearField("beam_pipeline_args")  # the same once more, as text
+    return taken
+
+
 def _is_interrupt(error: BaseException | None) -> bool:
     """Says whether an error is Ctrl-C, or was made of it: Beam makes a RuntimeError of what is raised in a step."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
@@ -130,13 +166,14 @@ class _Operator:
     not.
     """
 
-    def __init__(self, executed: set[str], *args: object, **kwargs: object):
+    def __init__(self, aside: _Aside, *args: object, **kwargs: object):
         super().__init__(*args, **kwargs)
-        self._executed = executed
+        self._aside = aside
 
     def run_executor(self, execution_info: Any, *args: Any) -> Any:
         name = execution_info.pipeline_node.node_info.id
-        self._executed.add(name)
+        self._aside.executed.add(name)
+        execution_info.exec_properties.update(self._aside.properties)
         try:
             return super().run_executor(execution_info, *args)  # type: ignore[misc]
         except BaseException as error:
@@ -151,3 +188,7 @@ class _PythonOperator(_Operator, PythonExecutorOperator):
 
 class _BeamOperator(_Operator, BeamExecutorOperator):
     """Runs a component on Beam."""
+
+    def __init__(self, aside: _Aside, *args: object, **kwargs: object):
+        super().__init__(aside, *args, **kwargs)
+        self.beam_pipeline_args = aside.beam_args

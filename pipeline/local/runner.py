@@ -115,6 +115,7 @@ def run_components(
     from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
     from tandem.pipeline.local import dag_runner
+    from tandem.pipeline.pipeline import set_apart
 
     store = sqlite_metadata_connection_config(str(config.output_dir / "metadata.sqlite"))
     try:
@@ -122,7 +123,7 @@ def run_components(
     except (ValueError, OSError) as error:
         raise RunError(str(error)) from error
     with progress.create(console, dag_runner.component_names(pipeline)) as board:
-        runner = dag_runner.DagRunner(board)
+        runner = dag_runner.DagRunner(board, set_apart(pipeline))
         runner.run(pipeline)
     components = tuple(
         ComponentRun(state.name, "cached" if state.status == "cached" else "done", state.seconds or 0.0)

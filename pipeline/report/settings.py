@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 
 import yaml
 
-from tandem.components.evaluator.component import EXTRACTORS_MODULE
 from tandem.components.log_example_gen.settings import Period
 from tandem.components.log_example_gen.split import describe
-from tandem.components.run_report import page
 from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
 from tandem.models.features import FeatureLayout
 from tandem.pipeline.configuration.config import Config
-from tandem.pipeline.fingerprints import ROOT, code_version
-
-# The modules by which the pipeline tells components that their code has changed.
-CODE = {
-    "LogExampleGen": ("tandem.components.log_example_gen.executor",),
-    "Transform": ("tandem.models.preprocessing",),
-    "Trainer": ("tandem.models.training.trainer",),
-    "ModelEvaluator": ("tandem.components.evaluator.component", EXTRACTORS_MODULE),
-    "RunReport": ("tandem.components.run_report.component",),
-}
+from tandem.pipeline.fingerprints import COMPONENTS, PACKAGE, fingerprint
 
 
 def report_settings(config: Config) -> ReportSettings:
@@ -54,16 +42,8 @@ def report_settings(config: Config) -> ReportSettings:
         configuration=_yaml(config),
         data=config.data_folder,
         commit=commit(),
-        code_versions={name: code_version(*modules) for name, modules in CODE.items()},
+        code_versions={name: fingerprint(code) for name, code in COMPONENTS.items() if code.modules},
     )
-
-
-def report_version() -> str:
-    """Returns a fingerprint of the code of the report and of its templates, style sheet and script."""
-    digest = hashlib.sha256(code_version(*CODE["RunReport"]).encode())
-    for path in page.source_files():
-        digest.update(f"{path.name}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def commit() -> str | None:
@@ -81,7 +61,7 @@ def _words(period: Period) -> str:
 
 def _git(*arguments: str) -> str | None:
     try:
-        answer = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10)
+        answer = subprocess.run(["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-from tandem.pipeline.fingerprints import ROOT
+from tandem.pipeline.fingerprints import PACKAGE
 from tandem.pipeline.trials.job import Job
 
 COMMAND = (sys.executable, "-m", "tandem.pipeline.trials.worker")
@@ -53,7 +53,7 @@ def _process(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """Starts a process that does not get the terminal's Ctrl-C, and ends it when we get one."""
     # From the folder of our code: the same code, wherever the command is typed.
     process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=PACKAGE.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
         yield process

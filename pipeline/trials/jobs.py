@@ -16,7 +16,7 @@ from tandem.models.training.dataset import matching_files
 from tandem.models.training.trainer import TrainerConfig
 from tandem.models.variants import settings_of
 from tandem.pipeline.configuration.config import Config
-from tandem.pipeline.fingerprints import code_version
+from tandem.pipeline.fingerprints import TRIAL, fingerprint
 from tandem.pipeline.pipeline import trainer_settings
 from tandem.pipeline.trials.job import Job, TrialFiles
 from tandem.pipeline.trials.trial import LIGHTGBM, Trial
@@ -55,7 +55,7 @@ def make_jobs(config: Config, files: TrialFiles, runs: Iterable[Trial], folder: 
       runs: What to do.
       folder: Of the benchmark.
     """
-    code = code_version("tandem.pipeline.trials.worker")
+    code = fingerprint(TRIAL)
     read = [
         *files.train,
         *files.validation,

@@ -1,60 +1,84 @@
+import importlib.metadata
+
 import pytest
 
-from tandem.pipeline.fingerprints import code_version
+from tandem.pipeline import fingerprints
+from tandem.pipeline.fingerprints import COMPONENTS, TRIAL, Code, fingerprint, library_versions, modules_of
+
+TRANSFORM = COMPONENTS["Transform"]
 
 
 @pytest.fixture
-def project(tmp_path):
-    """A package `rooms`: a imports b and c, b imports the sub-package, d stands alone."""
-    files = {
-        "rooms/__init__.py": "",
-        "rooms/a.py": "from rooms.b import f\nimport os\n\ndef g():\n    from . import c\n",
-        "rooms/b.py": "import numpy\nimport rooms.inner\n\nf = 1\n",
-        "rooms/c.py": "X = 1\n",
-        "rooms/d.py": "X = 1\n",
-        "rooms/inner/__init__.py": "from rooms.inner.deep import y\n",
-        "rooms/inner/deep.py": "y = 1\n",
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    return tmp_path
+def edit(monkeypatch):
+    """Adds a line to a module, as the fingerprints see it."""
+    read = fingerprints.source
+
+    def edit(module):
+        path = fingerprints._file(module)
+        assert path.is_file()
+        monkeypatch.setattr(fingerprints, "source", lambda each: read(each) + b"# a comment\n" * (each == path))
+
+    return edit
 
 
-def version(root, *modules):
-    return code_version(*(modules or ("rooms.a",)), root=root, packages=("rooms",))
+def test_it_is_the_same_every_time():
+    assert fingerprint(TRANSFORM) == fingerprint(TRANSFORM)
+    assert len({fingerprint(code) for code in COMPONENTS.values() if code.modules}) == len(COMPONENTS) - 2
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "a.py", "b.py", "c.py", "inner/__init__.py", "inner/deep.py"])
-def test_it_changes_with_every_source_that_is_imported(project, name):
-    before = version(project)
-    path = project / "rooms" / name
-    path.write_text(path.read_text() + "# a comment\n")
-    assert version(project) != before
+@pytest.mark.parametrize("module", ["tandem", "tandem.models", *sorted(modules_of(Code(("models.preprocessing",))))])
+def test_it_changes_with_every_module_that_is_imported_and_its_packages(edit, module):
+    before = fingerprint(TRANSFORM)
+    edit(module)
+    assert fingerprint(TRANSFORM) != before
 
 
-def test_it_does_not_change_with_other_sources(project):
-    before = version(project)
-    (project / "rooms" / "d.py").write_text("X = 2\n")
-    (project / "rooms" / "e.py").write_text("")
-    assert version(project) == before
-    assert version(project, "rooms.d") != before
+@pytest.mark.parametrize("module", ["tandem.models.training.trainer", "tandem.pipeline.pipeline"])
+def test_it_does_not_change_with_others(edit, module):
+    before = fingerprint(TRANSFORM)
+    edit(module)
+    assert fingerprint(TRANSFORM) == before
 
 
-def test_the_order_of_the_modules_does_not_matter(project):
-    assert version(project, "rooms.c", "rooms.d") == version(project, "rooms.d", "rooms.c")
+def test_whatever_a_recipe_may_name_belongs_to_training(edit):
+    for code in (COMPONENTS["Trainer"], TRIAL):
+        for module in ("backbones.autoheri", "objectives.tower_pico", "steps.meta", "balancing", "training.optimizers"):
+            assert f"tandem.models.{module}" in modules_of(code)
+    before = fingerprint(COMPONENTS["Trainer"])
+    edit("tandem.models.backbones.man")
+    assert fingerprint(COMPONENTS["Trainer"]) != before
 
 
-def test_modules_that_import_each_other(project):
-    (project / "rooms" / "c.py").write_text("import rooms.a\n")
-    assert version(project) == version(project, "rooms.c")
+def test_components_run_nothing_of_the_pipeline():
+    for name, code in COMPONENTS.items():
+        assert not [module for module in modules_of(code) if module.startswith("tandem.pipeline")], name
 
 
-def test_a_module_that_is_not_there(project):
-    with pytest.raises(ValueError, match=r"there is no module 'rooms\.x' below"):
-        version(project, "rooms.x")
+def test_the_report_changes_with_its_templates(monkeypatch):
+    report, read = COMPONENTS["RunReport"], fingerprints.source
+    assert {path.suffix for path in fingerprints._further(report)} == {".html", ".css", ".js"}
+    before = fingerprint(report)
+    monkeypatch.setattr(fingerprints, "source", lambda path: read(path).replace(b"<h1>", b"<h2>"))
+    assert fingerprint(report) != before
 
 
-def test_the_transform_does_not_depend_on_the_trainer():
-    assert code_version("tandem.models.preprocessing") != code_version("tandem.models.training.trainer")
-    assert code_version("tandem.models.training.trainer") == code_version("tandem.models.training.trainer")
+def test_it_changes_with_the_release_of_a_library(monkeypatch):
+    installed = dict(line.split("==") for line in library_versions())
+    assert installed["tensorflow"] == importlib.metadata.version("tensorflow")
+    assert "none" not in installed.values()
+    before = fingerprint(TRANSFORM), fingerprint(Code())
+    version = fingerprints._version
+    monkeypatch.setattr(fingerprints, "_version", lambda name: "0.0.1" if name == "numpy" else version(name))
+    assert fingerprint(TRANSFORM) != before[0]
+    assert fingerprint(Code()) != before[1]
+
+
+def test_a_library_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(fingerprints, "LIBRARIES", ("no-such-library",))
+    assert library_versions()[1:] == ["no-such-library==none"]
+
+
+@pytest.mark.parametrize("code", [Code(("models.no_such",)), Code(packages=("no_such",))])
+def test_a_module_that_is_not_there(code):
+    with pytest.raises(ValueError, match=r"there is no module tandem\.(models\.)?no_such"):
+        modules_of(code)

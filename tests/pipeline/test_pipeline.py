@@ -5,7 +5,14 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
 from tandem.pipeline.configuration.config import load
-from tandem.pipeline.pipeline import create_data_pipeline, create_pipeline, trainer_settings, transform_settings
+from tandem.pipeline.fingerprints import COMPONENTS, PROPERTY, fingerprint
+from tandem.pipeline.pipeline import (
+    create_data_pipeline,
+    create_pipeline,
+    set_apart,
+    trainer_settings,
+    transform_settings,
+)
 
 VALIDATION = (
     "logs.split={train: {before: 2024-03-07}, validation: {from: 2024-03-09, before: 2024-03-11}, "
@@ -108,20 +115,27 @@ def test_new_logs_are_noticed(built, logs):
     assert changed(before, built()) == {"LogExampleGen"}
 
 
-def test_new_code_is_noticed(built, monkeypatch):
-    before = built()
-    monkeypatch.setattr("tandem.pipeline.pipeline.code_version", lambda *modules: "+".join(modules))
-    assert changed(before, built()) == {"LogExampleGen", "Transform", "Trainer", "ModelEvaluator"}
+def test_every_component_is_stamped_with_what_it_runs(built, tmp_path):
+    (tmp_path / "shop.pbtxt").write_text("")
+    for components in (built(), built("schema_file=shop.pbtxt")):
+        for name, component in components.items():
+            assert component.exec_properties[PROPERTY] == fingerprint(COMPONENTS[name])
 
 
-def test_new_code_or_a_new_template_makes_a_new_report(built, monkeypatch, tmp_path):
-    from tandem.components.run_report import page
-
-    before = built()
-    template = tmp_path / "report.html"
-    template.write_text("another")
-    monkeypatch.setattr(page, "source_files", lambda: [template])
-    assert changed(before, built()) == {"RunReport"}
+def test_places_are_set_apart(config_file, logs, tmp_path):
+    pipeline = create_pipeline(load(config_file), root=str(tmp_path))
+    assert set_apart(pipeline) == {
+        "LogExampleGen": {"data_dir": str(logs)},
+        "ExampleValidator": {"schema_file": None, "statistics_dir": str(tmp_path / "runs" / "shop" / "statistics")},
+    }
+    # The push folder stays: what is compared with, and whether there is something to push, is read from it.
+    left = {
+        key
+        for component in pipeline.components
+        for key, value in properties(component).items()
+        if str(tmp_path) in value
+    }
+    assert left == {"push_dir", "settings"}  # the report tells where everything lies, and is made in every run
 
 
 def test_the_report_is_told_where_unknown_values_stand(config_file):
@@ -157,7 +171,7 @@ def test_settings_are_plain_json(config_file):
 
 def test_the_transform_and_the_trainer_are_told_what_they_need(config_file):
     config = load(config_file)
-    assert set(transform_settings(config)) == {"features", "labels", "code_version"}
+    assert set(transform_settings(config)) == {"features", "labels"}
     assert transform_settings(config)["labels"] == ["click", "conversion"]
     settings = trainer_settings(config)
     assert set(settings) == {"features", "tasks", "model", "training", "has_validation", "code_version"}
