@@ -27,7 +27,7 @@ PYTEST_ARGS ?=
 # Modules with examples in their docstrings.
 DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' components models pipeline | sed 's|^|tandem/|')
 
-.PHONY: help run test check format benchmark lock environment clean
+.PHONY: help run test check format benchmark wheel lock environment clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -39,10 +39,11 @@ run: $(READY) ## sample logs, then the pipeline on them (what is finished is reu
 test: $(READY) ## all tests
 	@$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-check: $(READY) ## format, lint, types, doctests
+check: $(READY) ## format, lint, types, who imports whom, doctests
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
 	@$(PYTHON) -m pytest -q --doctest-modules $(DOCTESTS)
 
 format: $(READY) ## mends the format, and what lint can mend
@@ -55,6 +56,10 @@ benchmark: $(READY) ## training speed and memory beside other libraries (20 minu
 	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --requirement benchmarks/requirements.txt
 	@$(PYTHON) -m benchmarks.training_speed
 	@$(PYTHON) -m benchmarks.training_memory
+
+wheel: $(READY) | $(UV) ## the package, in dist
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(PYTHON) --out-dir dist .
+	@ls dist/*.whl
 
 lock: | $(UV) ## requirements.txt and requirements-dev.txt, anew from their .in files
 	@$(UV) pip compile --python-version 3.10 --generate-hashes --custom-compile-command "make lock" requirements.in -o requirements.txt
