@@ -1,0 +1,1 @@
+"""A first configuration, guessed from files: what they are, and what is in their columns."""
