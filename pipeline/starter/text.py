@@ -39,8 +39,8 @@ def configuration(name: str, data_dir: str, found: Guess) -> str:
 
 
 def _lines(name: str, data_dir: str, found: Guess) -> Iterator[str]:
-    yield "# Written by `tandem init` from the columns of your files. What is marked (guessed) may be wrong: read it, mend"
-    yield "# it, then:"
+    yield "# Written by `tandem init` from the columns of your files. What is marked (guessed) may be wrong: read it,"
+    yield "# mend it, then:"
     yield "#"
     yield f"#   tandem doctor {name}.yaml     # checks this file and the logs"
     yield f"#   tandem run {name}.yaml"
@@ -191,8 +191,10 @@ def _why_not(column: Profile, stream: Stream) -> str:
 
 
 def _feature(column: Profile) -> str:
-    name = _scalar(column.name) if _PLAIN.fullmatch(column.name) else None
-    called = f"name: {name}" if name else f"name: {_feature_name(column.name)}, column: {json.dumps(column.name)}"
+    name = _feature_name(column.name)
+    called = f"name: {_scalar(name)}"
+    if name != column.name:
+        called += f", column: {_scalar(column.name)}"
     if column.separator is not None:
         separator = f", separator: {json.dumps(column.separator)}" if column.separator else ""
         return f"{{{called}, kind: bag{separator}, max_values: 8}}"
