@@ -54,6 +54,14 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _init(options: argparse.Namespace) -> int:
+    from tandem.pipeline.starter import init
+
+    for line in init.write(options.name, options.files, options.like, options.force):
+        print(line)
+    return 0
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from tandem.pipeline import doctor
 
@@ -135,6 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     run = _command(commands, "run", _run, "run the pipeline of a configuration; what is finished already is reused")
     _add_config(run)
     run.add_argument("--output", metavar="DIR", help=_OUTPUT)
+
+    init = _command(commands, "init", _init, "write a first configuration, guessed from the columns of your files")
+    init.add_argument("name", metavar="NAME", help="of the pipeline; NAME.yaml is written into the current folder")
+    init.add_argument("files", metavar="FILE", nargs="*", help="logs: files, folders or globs")
+    init.add_argument("--like", metavar="CONFIG", help="copy a configuration that comes with Tandem, such as sample")
+    init.add_argument("--force", action="store_true", help="replace NAME.yaml where it is there")
 
     bench = _command(commands, "bench", _bench, "train systems on the same examples, several seeds each, and compare")
     _add_config(bench)

@@ -150,6 +150,7 @@ def guess(samples: Sequence[Sample]) -> Guess:
             rest.append(stream)
         else:
             found.streams[role] = _timed(stream)
+    found.streams = {role: found.streams[role] for role in _ROLE_WORDS if role in found.streams}
     if "impressions" not in found.streams:
         _take_table(found, rest)
     _find_keys(found)

@@ -23,7 +23,7 @@ _RARE = 5
 _CODES = 1000
 """A category with more different values in the sample is taken for an id."""
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_.*/-]*")
 _WORDS_OF_YAML = {"true", "false", "null", "yes", "no", "on", "off"}
 
 
