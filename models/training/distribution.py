@@ -71,10 +71,12 @@ class Replicas:
         rows = tf.shape(batch.labels)[0]
         parts = tf.data.Dataset.range(first, first + local, output_type=tf.int32)
 
-        def part(replica: tf.Tensor) -> Batch:
+        def part(replica: tf.Tensor) -> dict[str, Any]:
             # Every replica has a row at least: of fewer rows than replicas some are taken twice.
             chosen = tf.range(replica % rows, rows, self.count)
-            return batch.map(lambda column: tf.gather(column, chosen))
+            of_replica = batch.map(lambda column: tf.gather(column, chosen))
+            # tf.distribute cannot hand on what is not there.
+            return {name: column for name, column in of_replica._asdict().items() if column is not None}
 
         return parts.map(part)
 
@@ -86,5 +88,5 @@ class Replicas:
         """Runs a function of a batch's parts on all replicas, if there are any, and returns the mean of its results."""
         if not self._strategy:
             return function(batch)
-        results = self._strategy.run(function, args=(batch,))
+        results = self._strategy.run(lambda parts: function(Batch(**parts)), args=(batch,))
         return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, results, axis=None)

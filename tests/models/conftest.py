@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 import types
 import warnings
 
@@ -12,6 +13,13 @@ from tandem.models.features import BagFeature, CategoricalFeature, FeatureLayout
 from tandem.models.tasks import Task, TaskGraph
 
 TOKENS = 40
+
+
+@pytest.fixture(autouse=True)
+def _same_weights_whatever_ran_before():
+    """Seeds what draws the first weights, so that no test depends on the order of the tests."""
+    if "tf_keras" in sys.modules:
+        sys.modules["tf_keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")

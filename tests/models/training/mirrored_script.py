@@ -51,7 +51,7 @@ def parts(replicas, count):
     numbers = tf.data.Dataset.range(count).batch(5)
     local = replicas._strategy.experimental_local_results
     return [
-        [part.labels.numpy().tolist() for part in local(batch)]
+        [part.numpy().tolist() for part in local(batch["labels"])]
         for batch in replicas.iterator(numbers.map(lambda x: Batch({}, x)))
     ]
 

@@ -49,9 +49,7 @@ def test_numbered_files_become_a_glob_if_it_means_them_alone(here):
 
 def test_nothing_is_replaced_unasked(here):
     (here / "shop.yaml").write_text("mine")
-    with pytest.raises(
-        ValueError, match=r"shop\.yaml is there already; choose another name, or replace it with --force"
-    ):
+    with pytest.raises(ValueError, match=r"shop\.yaml is there already; .* or replace it with --force"):
         written("shop", like="sample")
     written("shop", like="sample", replace=True)
     assert (here / "shop.yaml").read_text() != "mine"
@@ -62,9 +60,7 @@ def test_a_copy_of_one_that_comes_along(here):
     settings = config.load("shop.yaml", data=str(here))
     assert settings.name == "shop"
     assert settings.schema_path == here / "shop.pbtxt"
-    with pytest.raises(
-        ValueError, match=r"unknown configuration 'smaple'; did you mean 'sample'\? Allowed: kuairand, sample"
-    ):
+    with pytest.raises(ValueError, match=r"unknown configuration 'smaple'; did you mean 'sample'\?"):
         written("other", like="smaple")
 
 
@@ -87,9 +83,8 @@ def test_what_is_wrong_is_said(here, name, patterns, message):
 
 
 def test_the_command(here, capsys):
-    (here / "table.csv").write_text(
-        "user,click,time\n" + "".join(f"u{n % 9},{n % 2},{1_709_251_200 + n * 9000}\n" for n in range(90))
-    )
+    rows = "".join(f"u{n % 9},{n % 2},{1_709_251_200 + n * 9000}\n" for n in range(90))
+    (here / "table.csv").write_text(f"user,click,time\n{rows}")
     assert cli.main(["init", "shop", "table.csv"]) == 0
     assert capsys.readouterr().out.startswith(
         "shop.yaml: written\n  table: table.csv, time: time (s)\n  labels: click\n"
