@@ -58,6 +58,7 @@ benchmark: $(READY) ## training speed and memory beside other libraries (20 minu
 	@$(PYTHON) -m benchmarks.training_memory
 
 wheel: $(READY) | $(UV) ## the package, in dist
+	@rm -rf build dist
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(PYTHON) --out-dir dist .
 	@ls dist/*.whl
 
@@ -66,7 +67,7 @@ lock: | $(UV) ## requirements.txt and requirements-dev.txt, anew from their .in 
 	@$(UV) pip compile --python-version 3.10 --generate-hashes --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
 clean: ## runs, sample logs, caches (not the environment)
-	@rm -rf runs data/sample .pytest_cache .mypy_cache .ruff_cache build
+	@rm -rf runs data/sample .pytest_cache .mypy_cache .ruff_cache build dist .coverage* .import_linter_cache
 	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 
 # Made again when a lock changes. A folder that holds another Python is replaced.

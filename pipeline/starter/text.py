@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tandem.pipeline.starter.profile import Profile
 
 _HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
-_TRAINED_ON = 0.8
+_TRAINED_ON = 0.75
 _RARE = 5
 """Values of ids that are seen less often share a row."""
 
@@ -136,8 +136,9 @@ def _split(found: Guess) -> Iterator[str]:
         return
     click, conversion = _windows(found) if "impressions" in found.streams else (0.0, 0.0)
     gap = datetime.timedelta(hours=click + (conversion if "conversions" in found.streams or not found.unique else 0))
-    unit = _DAY if _span(found) >= 4 * _DAY + gap else _HOUR
-    end = _floor(found.first + _TRAINED_ON * (_span(found) - gap), unit)
+    unit = _DAY if _span(found) >= 4 * _DAY + 2 * gap else _HOUR
+    # Twice the gap: between the parts, and at the end of the logs, where labels may still change.
+    end = _floor(found.first + _TRAINED_ON * (_span(found) - 2 * gap), unit)
     begin = _ceil(end + gap, unit)
     seen = f"{found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M}"
     yield f"# By the time of the impression (UTC); the sample is from {seen}."
