@@ -79,7 +79,7 @@ def test_the_split_leaves_both_parts_rows_and_the_gap_of_the_windows(tmp_path):
     delay = settings.logs.join.label_delay
     assert judged.start - train.end >= delay > datetime.timedelta()
     first = datetime.datetime.fromtimestamp(START, datetime.timezone.utc)
-    assert train.end - first > datetime.timedelta(days=5)
+    assert train.end - first > datetime.timedelta(days=4)
     final = first + datetime.timedelta(days=DAYS) - delay
     assert final - judged.start > datetime.timedelta(hours=12)
 
