@@ -12,7 +12,7 @@ from tandem.pipeline.bench.published import published
 from tandem.pipeline.bench.sections import sections
 from tandem.pipeline.bench.table import make_table, write_table
 from tandem.pipeline.configuration.config import Config
-from tandem.pipeline.sample_logs.summary_file import read_summary
+from tandem.pipeline.sample_logs import read_summary
 
 if TYPE_CHECKING:
     from tandem.pipeline.trials.run_all import TrialOutcomes
@@ -58,7 +58,7 @@ def reachable(data: Path, outputs: list[str]) -> dict[str, dict[str, float]]:
     """
     try:
         best = read_summary(data).eval_best
-    except (OSError, ValueError, KeyError, TypeError):  # no sample logs
+    except (OSError, ValueError):  # no sample logs
         return {}
     return {
         name: {"auc": best[name].auc, "gauc": best[name].gauc}
