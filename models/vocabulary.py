@@ -9,8 +9,7 @@ feature: graph building dominates tf.Transform.
 from __future__ import annotations
 
 import collections
-import os
-import uuid
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
 import apache_beam as beam
@@ -19,6 +18,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
+from tandem import files
 from tandem.models.features import Vocabulary
 
 FILE_NAME = "vocabulary"
@@ -71,16 +71,11 @@ class _CountTokens(beam.CombineFn):
 
 
 def _write(counts: collections.Counter[bytes], folder: str, vocabularies: Sequence[Vocabulary]) -> bytes:
-    """Writes the file under a name of its own, then moves it: a retried bundle must not leave half a vocabulary."""
+    """Writes the file, whole or not at all: a retried bundle must not leave half a vocabulary."""
     # A table cannot be made from an empty file; this token has no vocabulary, so it is never looked up.
     tokens = rank(counts, vocabularies) or [SEPARATOR]
-    folder = os.path.join(folder, "all_features")
-    path = os.path.join(folder, FILE_NAME)
-    temporary = f"{path}.{uuid.uuid4().hex}"
-    tf.io.gfile.makedirs(folder)
-    with tf.io.gfile.GFile(temporary, "wb") as file:
-        file.write(b"\n".join(tokens) + b"\n")
-    tf.io.gfile.rename(temporary, path, overwrite=True)
+    path = posixpath.join(folder, "all_features", FILE_NAME)
+    files.write(path, b"\n".join(tokens) + b"\n")
     return path.encode()
 
 
@@ -125,6 +120,6 @@ def vocabulary_file(tokens: tf.Tensor, vocabularies: Sequence[Vocabulary]) -> tf
 
 def read_vocabulary(transform_output: tft.TFTransformOutput) -> list[bytes]:
     """Returns the tokens of a finished transform graph, in the order of their rows."""
-    path = os.path.join(transform_output.transform_savedmodel_dir, "assets", FILE_NAME)
+    path = posixpath.join(transform_output.transform_savedmodel_dir, "assets", FILE_NAME)
     with tf.io.gfile.GFile(path, "rb") as file:
         return file.read().splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from tandem.pipeline.bench.sections import Section, how_to_read
 from tandem.pipeline.bench.table import ComparisonTable
@@ -18,11 +17,6 @@ def page(table: ComparisonTable, found: Iterable[Section], pictures: Sequence[st
       pictures: Names of picture files beside the page.
     """
     return "\n".join(_lines(table, found, pictures)) + "\n"
-
-
-def write_page(path: Path, text: str) -> None:
-    """Writes `table.md`."""
-    path.write_text(text, encoding="utf-8")
 
 
 def _lines(table: ComparisonTable, found: Iterable[Section], pictures: Sequence[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tandem import files
 from tandem.pipeline.bench import markdown, plots
 from tandem.pipeline.bench.outcome import Outcome
 from tandem.pipeline.bench.published import published
@@ -44,7 +45,7 @@ def write(config: Config, folder: Path, seeds: int, done: TrialOutcomes, seconds
             plots.save(figure, folder / name)
             pictures.append(name)
     write_table(folder / TABLE, table)
-    markdown.write_page(folder / PAGE, markdown.page(table, found, pictures))
+    files.write(folder / PAGE, markdown.page(table, found, pictures))
     runs = len(done.reports) + len(done.failed)
     return Outcome(table, found, folder, (PAGE, TABLE, *pictures), runs, done.reused, seconds)
 

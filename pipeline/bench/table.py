@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from tandem import files
 from tandem.models.variants import backbone_of
 from tandem.pipeline.bench.estimates import Difference, Estimate, difference, estimate
 from tandem.pipeline.trials.report import Inside, TrialReport
@@ -139,7 +140,7 @@ def make_table(
 
 def write_table(path: Path, table: ComparisonTable) -> None:
     """Writes `table.json`."""
-    path.write_text(table.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    files.write(path, table.model_dump_json(indent=2) + "\n")
 
 
 def _system(key: Key, by_system: Mapping[Key, Sequence[TrialReport]], outputs: Sequence[str]) -> SystemResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact
 from tfx.utils import path_utils
 
+from tandem import files
 from tandem.components.evaluator.results import read_metrics, read_verdict
 from tandem.components.example_validator.distances import describe, read_distances
 from tandem.components.log_example_gen.counts import Counts, describe_not_final
@@ -65,16 +66,14 @@ def collect(
 def _keep_report(uri: str, folder: Path) -> Path:
     """Copies the report to where the newest one always is; the artifacts have those of earlier runs."""
     kept = folder / REPORT_FILE
-    unfinished = kept.with_suffix(".part")
-    unfinished.unlink(missing_ok=True)
-    fileio.copy(os.path.join(uri, REPORT_FILE), str(unfinished))
-    unfinished.replace(kept)  # a browser never sees half of it
+    with files.appearing(kept) as unfinished:  # a browser never sees half of it
+        fileio.copy(posixpath.join(uri, REPORT_FILE), unfinished)
     return kept
 
 
 def counts(config: Config, quarantine: str) -> list[str]:
     """Returns a line per stream and side table: rows = examples + duplicates + each reason."""
-    with fileio.open(os.path.join(quarantine, COUNTS_FILE)) as file:
+    with fileio.open(posixpath.join(quarantine, COUNTS_FILE)) as file:
         found = Counts.from_json(file.read())
     order = [IMPRESSIONS, CLICKS, CONVERSIONS, TABLE, *(side.name for side in config.logs.side_tables)]
     for source in sorted(found.rows, key=order.index):
