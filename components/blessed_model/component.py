@@ -11,17 +11,15 @@ from tfx.types import standard_component_specs as keys
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from tandem.components.blessed_model.driver import Driver
-from tandem.components.blessed_model.executor import BLESSED_MODEL_KEY, MODEL_NAME_KEY, PUSH_DIR_KEY, Executor
+from tandem.components.blessed_model.executor import BLESSED_MODEL_KEY, Executor
+from tandem.components.pusher.push_folder import PARAMETERS
 from tandem.components.pusher.versions import model_folder
 
 
 class BlessedModelSpec(types.ComponentSpec):
     """Inputs, outputs and execution properties of the component."""
 
-    PARAMETERS: Mapping[str, ExecutionParameter] = {
-        PUSH_DIR_KEY: ExecutionParameter(type=str),
-        MODEL_NAME_KEY: ExecutionParameter(type=str),
-    }
+    PARAMETERS: Mapping[str, ExecutionParameter] = PARAMETERS
     INPUTS: Mapping[str, ChannelParameter] = {keys.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model)}
     OUTPUTS: Mapping[str, ChannelParameter] = {BLESSED_MODEL_KEY: ChannelParameter(type=standard_artifacts.Model)}
 

@@ -12,17 +12,15 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.system_executions import Deploy
 
 from tandem.components.pusher.driver import Driver
-from tandem.components.pusher.executor import MODEL_NAME_KEY, PUSH_DIR_KEY, Executor
+from tandem.components.pusher.executor import Executor
+from tandem.components.pusher.push_folder import PARAMETERS
 from tandem.components.pusher.versions import model_folder
 
 
 class AtomicPusherSpec(types.ComponentSpec):
     """Inputs, outputs and execution properties of the pusher."""
 
-    PARAMETERS: Mapping[str, ExecutionParameter] = {
-        PUSH_DIR_KEY: ExecutionParameter(type=str),
-        MODEL_NAME_KEY: ExecutionParameter(type=str),
-    }
+    PARAMETERS: Mapping[str, ExecutionParameter] = PARAMETERS
     INPUTS: Mapping[str, ChannelParameter] = {
         keys.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
         keys.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
