@@ -7,14 +7,13 @@ their threshold, and finds the values that moved most.
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import tensorflow_data_validation as tfdv
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.dsl.io import fileio
 
@@ -33,7 +32,7 @@ _SIDES = {
 _MOST_VALUES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Distance:
     """One comparison that the schema asks for.
 
@@ -64,6 +63,9 @@ class Distance:
         side = "above" if self.exceeded else "within"
         measured = f"{self.distance:.4f} ({_WORDS[self.measure]}), {side} its threshold {self.threshold:g}"
         return f"{self.kind}: feature '{self.feature}' of {here} is away from {there} by {measured}: {self.note}"
+
+
+_DISTANCES = TypeAdapter(list[Distance])
 
 
 def distances(
@@ -105,17 +107,17 @@ def distances(
 
 def write_distances(uri: str, found: Sequence[Distance]) -> None:
     """Writes `drift.json` into the folder of an anomalies artifact: a list, each with what `Distance` says."""
-    with fileio.open(os.path.join(uri, DISTANCES_FILE), "w") as file:
-        json.dump([dataclasses.asdict(each) for each in found], file, indent=1)
+    with fileio.open(posixpath.join(uri, DISTANCES_FILE), "wb") as file:
+        file.write(_DISTANCES.dump_json(list(found), indent=1))
 
 
 def read_distances(uri: str) -> list[Distance]:
     """Reads `drift.json` of an anomalies artifact; none where there is no such file."""
-    path = os.path.join(uri, DISTANCES_FILE)
+    path = posixpath.join(uri, DISTANCES_FILE)
     if not fileio.exists(path):
         return []
-    with fileio.open(path, "r") as file:
-        return [Distance(**each) for each in json.load(file)]
+    with fileio.open(path, "rb") as file:
+        return _DISTANCES.validate_json(file.read())
 
 
 def describe(found: Sequence[Distance]) -> list[str]:
