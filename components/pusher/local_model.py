@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator
 
@@ -19,6 +18,6 @@ def local_model(model: tfx_artifact.Artifact) -> Iterator[str]:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="tandem-model-") as folder:
-        copy = os.path.join(folder, "model")
+        copy = f"{folder}/model"
         io_utils.copy_dir(path, copy)
         yield copy
