@@ -8,8 +8,7 @@ Outputs, B rows:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -17,6 +16,9 @@ from pydantic import TypeAdapter
 
 from tandem.models.features import IDS, LABELS, NUMBERS, PADDING, Feature, FeatureLayout, NumericFeature
 from tandem.models.vocabulary import vocabulary_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Column: TypeAlias = "tf.Tensor | tf.SparseTensor"
 

@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import collections
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import apache_beam as beam
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
 from tandem import files
-from tandem.models.features import Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tandem.models.features import Vocabulary
 
 FILE_NAME = "vocabulary"
 SEPARATOR = b"="
@@ -54,7 +60,7 @@ class _CountTokens(beam.CombineFn):
         return collections.Counter()
 
     def add_input(
-        self, accumulator: collections.Counter[bytes], batch: tuple[np.ndarray, np.ndarray]
+        self, accumulator: collections.Counter[bytes], batch: tuple[NDArray[np.object_], NDArray[np.int64]]
     ) -> collections.Counter[bytes]:
         tokens, counts = batch
         accumulator.update(dict(zip(tokens.tolist(), counts.tolist(), strict=True)))
@@ -86,12 +92,15 @@ class _VocabularyFile(tft_beam.experimental.PTransformAnalyzer):
         super().__init__()
         self._vocabularies = tuple(vocabularies)
 
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        return (
+    def expand(
+        self, batches: beam.PCollection[tuple[NDArray[np.object_], NDArray[np.int64]]]
+    ) -> beam.PCollection[bytes]:
+        path: beam.PCollection[bytes] = (
             batches
             | "CountTokens" >> beam.CombineGlobally(_CountTokens())
             | "WriteVocabulary" >> beam.Map(_write, self.base_temp_dir, self._vocabularies)
         )
+        return path
 
 
 def vocabulary_file(tokens: tf.Tensor, vocabularies: Sequence[Vocabulary]) -> tf.Tensor:
@@ -122,4 +131,5 @@ def read_vocabulary(transform_output: tft.TFTransformOutput) -> list[bytes]:
     """Returns the tokens of a finished transform graph, in the order of their rows."""
     path = posixpath.join(transform_output.transform_savedmodel_dir, "assets", FILE_NAME)
     with tf.io.gfile.GFile(path, "rb") as file:
-        return file.read().splitlines()
+        tokens: list[bytes] = file.read().splitlines()
+    return tokens

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tandem import files
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(model: str, feature: str, file: Path) -> str:

@@ -1,13 +1,14 @@
 """Files that appear whole or not at all, on this machine or in an object store.
 
 Paths and URIs are fsspec's: `gs://` needs the package gcsfs, `s3://` needs s3fs, and so on. Where there is no such
-package, what TensorFlow can write to (`gs://`, and whatever tensorflow-io adds) is written by TensorFlow, as TFX's own
-files are.
+package, files that TensorFlow can reach (`gs://`, and whatever tensorflow-io adds) are left to TensorFlow, as TFX's own
+are.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from pathlib import Path
@@ -37,7 +38,7 @@ def appearing(path: str | os.PathLike[str]) -> Iterator[str]:
       A path or URI beside it.
 
     Raises:
-      ValueError: Nothing here can write to such a URI; the message says what is missing.
+      ValueError: Nothing here knows such a URI; the message says what is missing.
     """
     whole = os.fspath(path)
     store = _store(whole)
@@ -60,16 +61,28 @@ def write(path: str | os.PathLike[str], content: bytes | str) -> None:
       content: All of the file.
 
     Raises:
-      ValueError: Nothing here can write to such a URI; the message says what is missing.
+      ValueError: Nothing here knows such a URI; the message says what is missing.
     """
     with appearing(path) as partial:
         _store(partial).write(partial, content.encode() if isinstance(content, str) else content)
+
+
+def read(path: str | os.PathLike[str]) -> bytes:
+    """Returns all of a file.
+
+    Raises:
+      FileNotFoundError: There is none.
+      ValueError: Nothing here knows such a URI; the message says what is missing.
+    """
+    return _store(os.fspath(path)).read(os.fspath(path))
 
 
 class _Store(Protocol):
     """What holds files."""
 
     def make_folder_of(self, path: str) -> None: ...
+
+    def read(self, path: str) -> bytes: ...
 
     def write(self, path: str, content: bytes) -> None: ...
 
@@ -88,6 +101,10 @@ class _Fsspec:
 
     def make_folder_of(self, path: str) -> None:
         self._system.makedirs(self._system._parent(path), exist_ok=True)
+
+    def read(self, path: str) -> bytes:
+        content: bytes = self._system.cat_file(path)
+        return content
 
     def write(self, path: str, content: bytes) -> None:
         self._system.pipe_file(path, content)
@@ -112,6 +129,13 @@ class _TensorFlow:
     def make_folder_of(self, path: str) -> None:
         self._gfile.makedirs(path.rpartition("/")[0])
 
+    def read(self, path: str) -> bytes:
+        if not self._gfile.exists(path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        with self._gfile.GFile(path, "rb") as file:
+            content: bytes = file.read()
+        return content
+
     def write(self, path: str, content: bytes) -> None:
         with self._gfile.GFile(path, "wb") as file:
             file.write(content)
@@ -132,5 +156,5 @@ def _store(path: str) -> _Store:
         import tensorflow as tf
 
         if path.partition("://")[0] not in tf.io.gfile.get_registered_schemes():
-            raise ValueError(f"{path} cannot be written: {error}") from error
+            raise ValueError(f"{path} cannot be reached: {error}") from error
         return _TensorFlow(tf.io.gfile)

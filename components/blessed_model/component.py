@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -14,6 +14,9 @@ from tandem.components.blessed_model.driver import Driver
 from tandem.components.blessed_model.executor import BLESSED_MODEL_KEY, Executor
 from tandem.components.pusher.push_folder import PARAMETERS
 from tandem.components.pusher.versions import model_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class BlessedModelSpec(types.ComponentSpec):
@@ -41,7 +44,7 @@ class BlessedModel(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
     DRIVER_CLASS = Driver
 
-    def __init__(self, model: types.BaseChannel, push_dir: str, model_name: str):
+    def __init__(self, model: types.BaseChannel[types.Artifact], push_dir: str, model_name: str):
         """Makes the component.
 
         Args:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tfx.orchestration.portable import data_types
+from typing import TYPE_CHECKING
+
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 
@@ -15,6 +16,9 @@ from tandem.components.pusher.local_model import local_model
 from tandem.components.pusher.properties_driver import PropertiesDriver
 from tandem.components.pusher.push_folder import push_folder
 from tandem.components.pusher.versions import fingerprint
+
+if TYPE_CHECKING:
+    from tfx.orchestration.portable import data_types
 
 
 class Driver(PropertiesDriver):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
@@ -16,6 +15,9 @@ from tandem.components.blessed_model.baseline import Baseline, last_blessed, out
 from tandem.components.pusher.local_model import local_model
 from tandem.components.pusher.push_folder import push_folder
 from tandem.components.pusher.versions import fingerprint, pushed_versions
+
+if TYPE_CHECKING:
+    from tfx import types
 
 _LOG = logging.getLogger("tandem.blessed_model")
 

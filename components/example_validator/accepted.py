@@ -68,8 +68,8 @@ class AcceptedStatistics:
         earlier = kept[: marks.index(mark)] if mark in marks else kept
         if not earlier:
             return None
-        with fileio.open(posixpath.join(self._folder, earlier[-1][0]), "rb") as file:
-            return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read())
+        content = files.read(posixpath.join(self._folder, earlier[-1][0]))
+        return statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
 
     def accept(self, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> None:
         """Adds statistics, unless those of equal rows are there already."""

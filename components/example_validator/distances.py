@@ -8,14 +8,17 @@ their threshold, and finds the values that moved most.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow_data_validation as tfdv
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
-from tfx.dsl.io import fileio
+
+from tandem import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 DISTANCES_FILE = "drift.json"
 
@@ -107,17 +110,15 @@ def distances(
 
 def write_distances(uri: str, found: Sequence[Distance]) -> None:
     """Writes `drift.json` into the folder of an anomalies artifact: a list, each with what `Distance` says."""
-    with fileio.open(posixpath.join(uri, DISTANCES_FILE), "wb") as file:
-        file.write(_DISTANCES.dump_json(list(found), indent=1))
+    files.write(posixpath.join(uri, DISTANCES_FILE), _DISTANCES.dump_json(list(found), indent=1))
 
 
 def read_distances(uri: str) -> list[Distance]:
     """Reads `drift.json` of an anomalies artifact; none where there is no such file."""
-    path = posixpath.join(uri, DISTANCES_FILE)
-    if not fileio.exists(path):
+    try:
+        return _DISTANCES.validate_json(files.read(posixpath.join(uri, DISTANCES_FILE)))
+    except FileNotFoundError:
         return []
-    with fileio.open(path, "rb") as file:
-        return _DISTANCES.validate_json(file.read())
 
 
 def describe(found: Sequence[Distance]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -15,6 +15,9 @@ from tandem.components.pusher.driver import Driver
 from tandem.components.pusher.executor import Executor
 from tandem.components.pusher.push_folder import PARAMETERS
 from tandem.components.pusher.versions import model_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class AtomicPusherSpec(types.ComponentSpec):
@@ -45,7 +48,13 @@ class AtomicPusher(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
     DRIVER_CLASS = Driver
 
-    def __init__(self, model: types.BaseChannel, model_blessing: types.BaseChannel, push_dir: str, model_name: str):
+    def __init__(
+        self,
+        model: types.BaseChannel[types.Artifact],
+        model_blessing: types.BaseChannel[types.Artifact],
+        push_dir: str,
+        model_name: str,
+    ):
         """Makes the component.
 
         Args:

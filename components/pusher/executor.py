@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfx import types
 from tfx.components.evaluator import constants as evaluator_constants
 from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_executor
@@ -16,6 +15,9 @@ from tandem.components.pusher.local_model import local_model
 from tandem.components.pusher.publish import publish
 from tandem.components.pusher.push_folder import push_folder
 from tandem.components.pusher.versions import newest_version
+
+if TYPE_CHECKING:
+    from tfx import types
 
 _LOG = logging.getLogger("tandem.pusher")
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tfx.types import artifact as tfx_artifact
 from tfx.utils import io_utils, path_utils
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tfx.types import artifact as tfx_artifact
 
 
 @contextlib.contextmanager

@@ -17,9 +17,9 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandem.components.pusher.versions import (
     LARGEST_VERSION,
@@ -30,6 +30,9 @@ from tandem.components.pusher.versions import (
     require_local_path,
     taken_numbers,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LOG = logging.getLogger("tandem.pusher")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx.types.component_spec import ExecutionParameter
 
 from tandem.components.pusher.versions import model_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PUSH_DIR_KEY = "push_dir"
 MODEL_NAME_KEY = "model_name"

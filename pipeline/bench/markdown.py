@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tandem.pipeline.bench.sections import Section, how_to_read
-from tandem.pipeline.bench.table import ComparisonTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tandem.pipeline.bench.table import ComparisonTable
 
 
 def page(table: ComparisonTable, found: Iterable[Section], pictures: Sequence[str]) -> str:

@@ -12,10 +12,10 @@ from tandem.pipeline.bench.outcome import Outcome
 from tandem.pipeline.bench.published import published
 from tandem.pipeline.bench.sections import sections
 from tandem.pipeline.bench.table import make_table, write_table
-from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.sample_logs import read_summary
 
 if TYPE_CHECKING:
+    from tandem.pipeline.configuration.config import Config
     from tandem.pipeline.trials.run_all import TrialOutcomes
 
 TABLE, PAGE = "table.json", "table.md"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
@@ -12,6 +11,10 @@ from tandem.models.variants import backbone_of
 from tandem.pipeline.bench.estimates import Difference, Estimate, difference, estimate
 from tandem.pipeline.trials.report import Inside, TrialReport
 from tandem.pipeline.trials.trial import COMPARISONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 METRICS = ("auc", "gauc", "log_loss", "calibration")
 """Of the catalog, those that the table has."""

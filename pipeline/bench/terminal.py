@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from tandem.pipeline.bench.outcome import Outcome
 from tandem.pipeline.bench.sections import REACHABLE, Section, how_to_read
 from tandem.pipeline.local.console import short, standard_output
 from tandem.pipeline.local.progress import duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tandem.pipeline.bench.outcome import Outcome
 
 
 def show(outcome: Outcome, console: Console | None = None) -> None:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from tandem.pipeline.local.console import short, standard_output
 from tandem.pipeline.local.progress import duration
-from tandem.pipeline.local.run_result import RunResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import Console
+
     from tandem.models.registry import Recipe
     from tandem.models.variants import Variant
+    from tandem.pipeline.local.run_result import RunResult
     from tandem.pipeline.sample_logs import SampleTruth
 
 _COLUMNS = (

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from tandem.models.features import FeatureLayout
-from tandem.models.learner import Learner
-from tandem.models.tasks import TaskGraph
 from tandem.models.training.dataset import read_examples
 from tandem.pipeline.trials.report import Distribution, Inside
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tandem.models.features import FeatureLayout
+    from tandem.models.learner import Learner
+    from tandem.models.tasks import TaskGraph
 
 BATCH_ROWS = 4096
 MOST_ROWS = 1_000_000
@@ -30,9 +36,9 @@ def look_inside(learner: Learner, graph: TaskGraph, layout: FeatureLayout, files
       files: Transformed examples; the first million rows are looked at.
     """
     by_row = tf.function(lambda features, labels: learner.by_row((features, labels)), autograph=False)
-    sums: dict[str, np.ndarray] = {}
-    temperatures: dict[str, list[np.ndarray]] = defaultdict(list)
-    label_parts: list[np.ndarray] = []
+    sums: dict[str, NDArray[np.float64]] = {}
+    temperatures: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    label_parts: list[NDArray[np.int32]] = []
     for features, labels in read_examples(files, layout, len(graph), BATCH_ROWS).take(-(-MOST_ROWS // BATCH_ROWS)):
         label_parts.append(labels.numpy())
         for name, values in by_row(features, labels).items():
@@ -51,7 +57,7 @@ def look_inside(learner: Learner, graph: TaskGraph, layout: FeatureLayout, files
     )
 
 
-def by_labels(values: np.ndarray, labels: Mapping[str, np.ndarray]) -> dict[str, Distribution]:
+def by_labels(values: NDArray[np.float32], labels: Mapping[str, NDArray[np.int32]]) -> dict[str, Distribution]:
     """Returns how the values are distributed among rows of the same labels.
 
     Args:

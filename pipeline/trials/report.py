@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
 from tandem import files
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Distribution(BaseModel, extra="forbid", frozen=True):

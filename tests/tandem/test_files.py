@@ -16,7 +16,13 @@ def test_a_file_is_written_and_replaced(tmp_path):
     files.write(path, "erste")
     files.write(str(path), b"zweite")
     assert path.read_bytes() == b"zweite"
+    assert files.read(path) == files.read(str(path)) == b"zweite"
     assert names(path.parent) == ["b.txt"]
+
+
+def test_a_file_that_is_not_there_is_told_by_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"b\.txt"):
+        files.read(tmp_path / "b.txt")
 
 
 def test_a_file_in_the_working_folder(tmp_path, monkeypatch):
@@ -83,6 +89,9 @@ def test_an_object_store(store, read, names_in):
     folder = f"{store}://bucket/written"
     files.write(f"{folder}/b.txt", "first")
     files.write(f"{folder}/b.txt", b"second")
+    assert files.read(f"{folder}/b.txt") == b"second"
+    with pytest.raises(FileNotFoundError, match=r"c\.txt"):
+        files.read(f"{folder}/c.txt")
     assert read(f"{folder}/b.txt") == b"second"
     assert names_in(folder) == ["b.txt"]
 
@@ -106,8 +115,10 @@ def interrupted_there(path, content):
 
 
 def test_a_store_that_nothing_can_write_to_is_refused_with_the_reason():
-    with pytest.raises(ValueError, match=r"nowhere://bucket/b\.txt cannot be written: .*nowhere"):
+    with pytest.raises(ValueError, match=r"nowhere://bucket/b\.txt cannot be reached: .*nowhere"):
         files.write("nowhere://bucket/b.txt", "text")
     fsspec.register_implementation("absent", "absent_package.Store", clobber=True, errtxt="install absent_package")
-    with pytest.raises(ValueError, match=r"absent://bucket/b\.txt cannot be written: install absent_package"):
+    with pytest.raises(ValueError, match=r"absent://bucket/b\.txt cannot be reached: install absent_package"):
+        files.read("absent://bucket/b.txt")
+    with pytest.raises(ValueError, match=r"absent://bucket/b\.txt cannot be reached: install absent_package"):
         files.write("absent://bucket/b.txt", "text")
