@@ -156,8 +156,7 @@ def with_beam(case: Case) -> dict[str, float]:
     handle, path = tempfile.mkstemp()
 
     def keep(statistics: Statistics) -> None:
-        with open(path, "wb") as file:
-            pickle.dump(statistics, file)
+        Path(path).write_bytes(pickle.dumps(statistics))
 
     kind = Sharding if case.system == "Tandem" else Exchanges
     layout = Layout(("",), (OutputColumns("click", "click", None),))
@@ -172,7 +171,7 @@ def with_beam(case: Case) -> dict[str, float]:
         )
     with os.fdopen(handle, "rb") as file:
         found = pickle.load(file)
-    os.unlink(path)
+    Path(path).unlink()
     if case.system != "Tandem":
         return {}
     values = measured(found, 1)[0].values()

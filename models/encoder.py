@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
 from tandem.models.features import IDS, NUMBERS, PADDING, FeatureLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class TableRows(NamedTuple):

@@ -7,19 +7,22 @@ and their variables cannot get into the export because they are not handed over.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
-from typing import Any
+import posixpath
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from tandem.models.batch import feature_spec
-from tandem.models.features import FeatureLayout
-from tandem.models.network import Network
-from tandem.models.tasks import TaskGraph
 
-DESCRIPTION_FILE = os.path.join("assets.extra", "tandem.json")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tandem.models.features import FeatureLayout
+    from tandem.models.network import Network
+    from tandem.models.tasks import TaskGraph
+
+DESCRIPTION_FILE = "assets.extra/tandem.json"
 
 
 class _Transform(tft.TransformFeaturesLayer):
@@ -28,7 +31,9 @@ class _Transform(tft.TransformFeaturesLayer):
     def call(self, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """Transforms raw columns; columns that are not there lead to no output."""
         # Not a decorator: under one, Keras cannot see that this method takes no `training`.
-        return tf.autograph.experimental.do_not_convert(tft.TransformFeaturesLayer.call)(self, inputs)
+        call = tf.autograph.experimental.do_not_convert(tft.TransformFeaturesLayer.call)
+        transformed: dict[str, tf.Tensor] = call(self, inputs)
+        return transformed
 
 
 class Signatures(tf.Module):
@@ -66,7 +71,8 @@ class Signatures(tf.Module):
           By output name, the probability, float32 [B].
         """
         transformed = self._transform(tf.io.parse_example(examples, self._raw_spec))
-        return self._answer({name: transformed[name] for name in self._inputs})
+        answers: dict[str, tf.Tensor] = self._answer({name: transformed[name] for name in self._inputs})
+        return answers
 
 
 def export(
@@ -94,7 +100,7 @@ def export(
         "inputs": list(signatures.columns),
         **description,
     }
-    file = os.path.join(path, DESCRIPTION_FILE)
-    tf.io.gfile.makedirs(os.path.dirname(file))
+    file = posixpath.join(path, DESCRIPTION_FILE)
+    tf.io.gfile.makedirs(posixpath.dirname(file))
     with tf.io.gfile.GFile(file, "w") as out:
         out.write(json.dumps(described, indent=2, sort_keys=True) + "\n")

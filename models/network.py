@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tandem.models.backbones.backbone import Backbone, States
-from tandem.models.encoder import Encoder
 from tandem.models.layers.mlp import MLP
-from tandem.models.settings import ModelSettings
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tandem.models.backbones.backbone import Backbone, States
+    from tandem.models.encoder import Encoder
+    from tandem.models.settings import ModelSettings
+    from tandem.models.tasks import TaskGraph
 
 # The largest float32 steps below 1 are near 6e-8; this leaves a probability below 1 after rounding.
 MOST_GIVEN_PARENT = 1 - 1e-6

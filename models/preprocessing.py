@@ -10,8 +10,7 @@ Outputs, B rows:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -19,6 +18,9 @@ from pydantic import TypeAdapter
 
 from tandem.models.features import AGES, IDS, LABELS, NUMBERS, PADDING, WEIGHTS, Feature, FeatureLayout, NumericFeature
 from tandem.models.vocabulary import vocabulary_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Column: TypeAlias = "tf.Tensor | tf.SparseTensor"
 

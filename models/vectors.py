@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-from typing import Any, NamedTuple
+import posixpath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 from pydantic import TypeAdapter
 
 from tandem.models.export import DESCRIPTION_FILE
 from tandem.models.features import Feature, FeatureLayout, NumericFeature
 from tandem.models.vocabulary import FILE_NAME
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _TABLE = "embeddings"
 
@@ -28,7 +31,7 @@ class FeatureVectors(NamedTuple):
 
     values: list[str | None]
     rows: list[str]
-    vectors: np.ndarray
+    vectors: NDArray[np.float32]
 
 
 def feature_vectors(model: str, feature: str) -> FeatureVectors:
@@ -55,10 +58,11 @@ def feature_vectors(model: str, feature: str) -> FeatureVectors:
 
 def _config(model: str) -> dict[str, Any]:
     try:
-        with tf.io.gfile.GFile(os.path.join(model, DESCRIPTION_FILE)) as file:
-            return json.loads(file.read())["config"]
+        with tf.io.gfile.GFile(posixpath.join(model, DESCRIPTION_FILE)) as file:
+            config: dict[str, Any] = json.loads(file.read())["config"]
     except (tf.errors.NotFoundError, KeyError, json.JSONDecodeError):
         raise ValueError(f"{model} has no {DESCRIPTION_FILE} with a configuration: it is no exported model") from None
+    return config
 
 
 def _rows(model: str, layout: FeatureLayout, feature: Feature) -> tuple[list[int], list[str], list[str | None]]:
@@ -68,7 +72,7 @@ def _rows(model: str, layout: FeatureLayout, feature: Feature) -> tuple[list[int
         names: list[str | None] = [None, *(str(bucket) for bucket in range(buckets))]
         return list(range(start, start + buckets + 1)), ["empty", *["bucket"] * buckets], names
     vocabulary = layout.vocabularies[feature.vocabulary_name]
-    with tf.io.gfile.GFile(os.path.join(model, "assets", FILE_NAME), "rb") as file:
+    with tf.io.gfile.GFile(posixpath.join(model, "assets", FILE_NAME), "rb") as file:
         tokens = file.read().splitlines()
     prefix = vocabulary.prefix.encode()
     kept = [(rank, token) for rank, token in enumerate(tokens) if token.startswith(prefix)]
@@ -80,7 +84,8 @@ def _rows(model: str, layout: FeatureLayout, feature: Feature) -> tuple[list[int
     )
 
 
-def _table(model: str) -> np.ndarray:
-    checkpoint = tf.train.load_checkpoint(os.path.join(model, "variables", "variables"))
+def _table(model: str) -> NDArray[np.float32]:
+    checkpoint = tf.train.load_checkpoint(posixpath.join(model, "variables", "variables"))
     (name,) = (key for key in checkpoint.get_variable_to_shape_map() if _TABLE in key and "VARIABLE_VALUE" in key)
-    return checkpoint.get_tensor(name)
+    table: NDArray[np.float32] = checkpoint.get_tensor(name)
+    return table

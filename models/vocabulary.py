@@ -9,17 +9,23 @@ feature: graph building dominates tf.Transform.
 from __future__ import annotations
 
 import collections
-import os
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
+import posixpath
+from typing import TYPE_CHECKING
 
 import apache_beam as beam
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
-from tandem.models.features import Vocabulary
+from tandem import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tandem.models.features import Vocabulary
 
 FILE_NAME = "vocabulary"
 SEPARATOR = b"="
@@ -54,7 +60,7 @@ class _CountTokens(beam.CombineFn):
         return collections.Counter()
 
     def add_input(
-        self, accumulator: collections.Counter[bytes], batch: tuple[np.ndarray, np.ndarray]
+        self, accumulator: collections.Counter[bytes], batch: tuple[NDArray[np.object_], NDArray[np.int64]]
     ) -> collections.Counter[bytes]:
         tokens, counts = batch
         accumulator.update(dict(zip(tokens.tolist(), counts.tolist(), strict=True)))
@@ -71,16 +77,11 @@ class _CountTokens(beam.CombineFn):
 
 
 def _write(counts: collections.Counter[bytes], folder: str, vocabularies: Sequence[Vocabulary]) -> bytes:
-    """Writes the file under a name of its own, then moves it: a retried bundle must not leave half a vocabulary."""
+    """Writes the file, whole or not at all: a retried bundle must not leave half a vocabulary."""
     # A table cannot be made from an empty file; this token has no vocabulary, so it is never looked up.
     tokens = rank(counts, vocabularies) or [SEPARATOR]
-    folder = os.path.join(folder, "all_features")
-    path = os.path.join(folder, FILE_NAME)
-    temporary = f"{path}.{uuid.uuid4().hex}"
-    tf.io.gfile.makedirs(folder)
-    with tf.io.gfile.GFile(temporary, "wb") as file:
-        file.write(b"\n".join(tokens) + b"\n")
-    tf.io.gfile.rename(temporary, path, overwrite=True)
+    path = posixpath.join(folder, "all_features", FILE_NAME)
+    files.write(path, b"\n".join(tokens) + b"\n")
     return path.encode()
 
 
@@ -91,12 +92,15 @@ class _VocabularyFile(tft_beam.experimental.PTransformAnalyzer):
         super().__init__()
         self._vocabularies = tuple(vocabularies)
 
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        return (
+    def expand(
+        self, batches: beam.PCollection[tuple[NDArray[np.object_], NDArray[np.int64]]]
+    ) -> beam.PCollection[bytes]:
+        path: beam.PCollection[bytes] = (
             batches
             | "CountTokens" >> beam.CombineGlobally(_CountTokens())
             | "WriteVocabulary" >> beam.Map(_write, self.base_temp_dir, self._vocabularies)
         )
+        return path
 
 
 def vocabulary_file(tokens: tf.Tensor, vocabularies: Sequence[Vocabulary]) -> tf.Tensor:
@@ -125,6 +129,7 @@ def vocabulary_file(tokens: tf.Tensor, vocabularies: Sequence[Vocabulary]) -> tf
 
 def read_vocabulary(transform_output: tft.TFTransformOutput) -> list[bytes]:
     """Returns the tokens of a finished transform graph, in the order of their rows."""
-    path = os.path.join(transform_output.transform_savedmodel_dir, "assets", FILE_NAME)
+    path = posixpath.join(transform_output.transform_savedmodel_dir, "assets", FILE_NAME)
     with tf.io.gfile.GFile(path, "rb") as file:
-        return file.read().splitlines()
+        tokens: list[bytes] = file.read().splitlines()
+    return tokens

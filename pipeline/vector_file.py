@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
+
+from tandem import files
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(model: str, feature: str, file: Path) -> str:
@@ -27,10 +32,11 @@ def write(model: str, feature: str, file: Path) -> str:
 
     found = feature_vectors(model, feature)
     frame = pl.DataFrame({"value": found.values, "row": found.rows}, schema={"value": pl.String, "row": pl.String})
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.suffix == ".parquet":
-        frame.with_columns(vector=pl.Series(found.vectors.tolist(), dtype=pl.List(pl.Float32))).write_parquet(file)
-    else:
-        columns = [pl.Series(f"v{index}", column) for index, column in enumerate(found.vectors.T)]
-        frame.with_columns(columns).write_csv(file)
+    with files.appearing(file) as partial:
+        if file.suffix == ".parquet":
+            vectors = pl.Series(found.vectors.tolist(), dtype=pl.List(pl.Float32))
+            frame.with_columns(vector=vectors).write_parquet(partial)
+        else:
+            columns = [pl.Series(f"v{index}", column) for index, column in enumerate(found.vectors.T)]
+            frame.with_columns(columns).write_csv(partial)
     return f"{file}: {len(frame):,} vectors of length {found.vectors.shape[1]}"

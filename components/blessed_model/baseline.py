@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tandem.components.pusher.versions import fingerprint, pushed_versions
 
-MANIFEST = os.path.join("assets.extra", "tandem.json")
+MANIFEST = "assets.extra/tandem.json"
 
 
 class ManifestError(ValueError):
@@ -51,10 +51,9 @@ def output_names(saved_model: str) -> tuple[str, ...]:
     Raises:
       ManifestError: `assets.extra/tandem.json` is missing or does not list them.
     """
-    path = os.path.join(saved_model, MANIFEST)
+    path = Path(saved_model) / MANIFEST
     try:
-        with open(path, encoding="utf-8") as file:
-            manifest: Any = json.load(file)
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ManifestError(f"{saved_model} has no {MANIFEST}: it was not exported by this project") from None
     except ValueError as error:

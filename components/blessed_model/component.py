@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -11,17 +11,18 @@ from tfx.types import standard_component_specs as keys
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from tandem.components.blessed_model.driver import Driver
-from tandem.components.blessed_model.executor import BLESSED_MODEL_KEY, MODEL_NAME_KEY, PUSH_DIR_KEY, Executor
+from tandem.components.blessed_model.executor import BLESSED_MODEL_KEY, Executor
+from tandem.components.pusher.push_folder import PARAMETERS
 from tandem.components.pusher.versions import model_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class BlessedModelSpec(types.ComponentSpec):
     """Inputs, outputs and execution properties of the component."""
 
-    PARAMETERS: Mapping[str, ExecutionParameter] = {
-        PUSH_DIR_KEY: ExecutionParameter(type=str),
-        MODEL_NAME_KEY: ExecutionParameter(type=str),
-    }
+    PARAMETERS: Mapping[str, ExecutionParameter] = PARAMETERS
     INPUTS: Mapping[str, ChannelParameter] = {keys.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model)}
     OUTPUTS: Mapping[str, ChannelParameter] = {BLESSED_MODEL_KEY: ChannelParameter(type=standard_artifacts.Model)}
 
@@ -43,7 +44,7 @@ class BlessedModel(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
     DRIVER_CLASS = Driver
 
-    def __init__(self, model: types.BaseChannel, push_dir: str, model_name: str):
+    def __init__(self, model: types.BaseChannel[types.Artifact], push_dir: str, model_name: str):
         """Makes the component.
 
         Args:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tfx.orchestration.portable import data_types
+from typing import TYPE_CHECKING
+
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 
@@ -10,12 +11,14 @@ from tandem.components.blessed_model.baseline import last_blessed
 from tandem.components.blessed_model.executor import (
     BASELINE_FINGERPRINT_KEY,
     BASELINE_VERSION_KEY,
-    MODEL_NAME_KEY,
-    PUSH_DIR_KEY,
 )
 from tandem.components.pusher.local_model import local_model
 from tandem.components.pusher.properties_driver import PropertiesDriver
-from tandem.components.pusher.versions import fingerprint, model_folder
+from tandem.components.pusher.push_folder import push_folder
+from tandem.components.pusher.versions import fingerprint
+
+if TYPE_CHECKING:
+    from tfx.orchestration.portable import data_types
 
 
 class Driver(PropertiesDriver):
@@ -27,8 +30,7 @@ class Driver(PropertiesDriver):
 
     def properties(self, execution_info: data_types.ExecutionInfo) -> dict[str, str]:
         """Returns the baseline's version and fingerprint, both empty where there is no baseline."""
-        given = execution_info.exec_properties
-        folder = model_folder(given[PUSH_DIR_KEY], given[MODEL_NAME_KEY])
+        folder = push_folder(execution_info.exec_properties)
         model = artifact_utils.get_single_instance(list(execution_info.input_dict[keys.MODEL_KEY]))
         with local_model(model) as candidate:
             baseline = last_blessed(folder, fingerprint(candidate))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
@@ -14,12 +13,14 @@ from tfx.utils import io_utils, path_utils
 
 from tandem.components.blessed_model.baseline import Baseline, last_blessed, output_names, why_incomparable
 from tandem.components.pusher.local_model import local_model
-from tandem.components.pusher.versions import fingerprint, model_folder, pushed_versions
+from tandem.components.pusher.push_folder import push_folder
+from tandem.components.pusher.versions import fingerprint, pushed_versions
+
+if TYPE_CHECKING:
+    from tfx import types
 
 _LOG = logging.getLogger("tandem.blessed_model")
 
-PUSH_DIR_KEY = "push_dir"
-MODEL_NAME_KEY = "model_name"
 BLESSED_MODEL_KEY = "blessed_model"
 
 # Set by the driver, empty where there is no baseline; absent on a runner that has no drivers.
@@ -54,7 +55,7 @@ class Executor(base_executor.BaseExecutor):
         """
         candidate = artifact_utils.get_single_instance(input_dict[keys.MODEL_KEY])
         output = artifact_utils.get_single_instance(output_dict[BLESSED_MODEL_KEY])
-        folder = model_folder(exec_properties[PUSH_DIR_KEY], exec_properties[MODEL_NAME_KEY])
+        folder = push_folder(exec_properties)
         # A runner with an object store makes no folder; an artifact without one counts as lost.
         fileio.makedirs(output.uri)
         with local_model(candidate) as saved_model:

@@ -6,11 +6,13 @@ A folder of files `<number>-<fingerprint>.pb`, the newest with the largest numbe
 from __future__ import annotations
 
 import hashlib
-import os
+import posixpath
 import re
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
+
+from tandem import files
 
 KEPT = 10
 """So many are kept; older ones are removed."""
@@ -51,7 +53,7 @@ class AcceptedStatistics:
 
     def accepted(self, mark: str) -> bool:
         """Returns whether rows of this fingerprint were accepted before."""
-        return any(match[2] == mark for match in self._files())
+        return any(match[2] == mark for match in self._kept())
 
     def before(self, mark: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
         """Returns what rows of a fingerprint are compared with: the newest statistics of other rows.
@@ -61,31 +63,27 @@ class AcceptedStatistics:
         Returns:
           None if there are none.
         """
-        files = self._files()
-        marks = [match[2] for match in files]
-        earlier = files[: marks.index(mark)] if mark in marks else files
+        kept = self._kept()
+        marks = [match[2] for match in kept]
+        earlier = kept[: marks.index(mark)] if mark in marks else kept
         if not earlier:
             return None
-        with fileio.open(os.path.join(self._folder, earlier[-1][0]), "rb") as file:
-            return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read())
+        content = files.read(posixpath.join(self._folder, earlier[-1][0]))
+        return statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
 
     def accept(self, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> None:
         """Adds statistics, unless those of equal rows are there already."""
-        mark, files = fingerprint(statistics), self._files()
-        if any(match[2] == mark for match in files):
+        mark, kept = fingerprint(statistics), self._kept()
+        if any(match[2] == mark for match in kept):
             return
-        fileio.makedirs(self._folder)
-        name = f"{int(files[-1][1]) + 1 if files else 1:06d}-{mark}.pb"
-        hidden = os.path.join(self._folder, f".{name}.tmp")
-        with fileio.open(hidden, "wb") as file:
-            file.write(statistics.SerializeToString())
-        fileio.rename(hidden, os.path.join(self._folder, name), overwrite=True)
-        for old in files[: max(0, len(files) + 1 - KEPT)]:
-            fileio.remove(os.path.join(self._folder, old[0]))
+        name = f"{int(kept[-1][1]) + 1 if kept else 1:06d}-{mark}.pb"
+        files.write(posixpath.join(self._folder, name), statistics.SerializeToString())
+        for old in kept[: max(0, len(kept) + 1 - KEPT)]:
+            fileio.remove(posixpath.join(self._folder, old[0]))
 
-    def _files(self) -> list[re.Match[str]]:
+    def _kept(self) -> list[re.Match[str]]:
         """What is there, the oldest first."""
         if not fileio.isdir(self._folder):
             return []
-        names = (os.path.basename(str(name).rstrip("/")) for name in fileio.listdir(self._folder))
+        names = (posixpath.basename(str(name).rstrip("/")) for name in fileio.listdir(self._folder))
         return sorted((match for match in map(_NAME.fullmatch, names) if match), key=lambda match: match[0])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -19,6 +18,9 @@ from tandem.components.example_validator.executor import (
     STATISTICS_DIR_KEY,
     Executor,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class ExampleValidatorSpec(types.ComponentSpec):
@@ -50,8 +52,8 @@ class ExampleValidator(base_component.BaseComponent):
 
     def __init__(
         self,
-        statistics: types.BaseChannel,
-        schema: types.BaseChannel,
+        statistics: types.BaseChannel[types.Artifact],
+        schema: types.BaseChannel[types.Artifact],
         exclude_splits: Sequence[str] | None = None,
         schema_file: str | None = None,
         skew: Literal["stop", "report"] = "stop",

@@ -7,16 +7,18 @@ their threshold, and finds the values that moved most.
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+import posixpath
+from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow_data_validation as tfdv
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
-from tfx.dsl.io import fileio
+
+from tandem import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 DISTANCES_FILE = "drift.json"
 
@@ -33,7 +35,7 @@ _SIDES = {
 _MOST_VALUES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Distance:
     """One comparison that the schema asks for.
 
@@ -64,6 +66,9 @@ class Distance:
         side = "above" if self.exceeded else "within"
         measured = f"{self.distance:.4f} ({_WORDS[self.measure]}), {side} its threshold {self.threshold:g}"
         return f"{self.kind}: feature '{self.feature}' of {here} is away from {there} by {measured}: {self.note}"
+
+
+_DISTANCES = TypeAdapter(list[Distance])
 
 
 def distances(
@@ -105,17 +110,15 @@ def distances(
 
 def write_distances(uri: str, found: Sequence[Distance]) -> None:
     """Writes `drift.json` into the folder of an anomalies artifact: a list, each with what `Distance` says."""
-    with fileio.open(os.path.join(uri, DISTANCES_FILE), "w") as file:
-        json.dump([dataclasses.asdict(each) for each in found], file, indent=1)
+    files.write(posixpath.join(uri, DISTANCES_FILE), _DISTANCES.dump_json(list(found), indent=1))
 
 
 def read_distances(uri: str) -> list[Distance]:
     """Reads `drift.json` of an anomalies artifact; none where there is no such file."""
-    path = os.path.join(uri, DISTANCES_FILE)
-    if not fileio.exists(path):
+    try:
+        return _DISTANCES.validate_json(files.read(posixpath.join(uri, DISTANCES_FILE)))
+    except FileNotFoundError:
         return []
-    with fileio.open(path, "r") as file:
-        return [Distance(**each) for each in json.load(file)]
 
 
 def describe(found: Sequence[Distance]) -> list[str]:

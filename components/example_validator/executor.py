@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
-from typing import Any
+import posixpath
+from typing import TYPE_CHECKING, Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx import types
 from tfx.components.example_validator import executor
 from tfx.components.statistics_gen import stats_artifact_utils
-from tfx.dsl.io import fileio
-from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import io_utils
 
+from tandem import files
 from tandem.components.example_validator.accepted import AcceptedStatistics, fingerprint
 from tandem.components.example_validator.distances import describe, distances, write_distances
 from tandem.components.example_validator.messages import sentences
+
+if TYPE_CHECKING:
+    from tfx import types
+    from tfx.proto.orchestration import execution_result_pb2
 
 _LOG = logging.getLogger("tandem.example_validator")
 
@@ -101,9 +103,8 @@ def _compare(
 
 
 def _anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
-    path = os.path.join(artifact_utils.get_split_uri([artifact], split), executor.DEFAULT_FILE_NAME)
-    with fileio.open(path, "rb") as file:
-        return anomalies_pb2.Anomalies.FromString(file.read())
+    path = posixpath.join(artifact_utils.get_split_uri([artifact], split), executor.DEFAULT_FILE_NAME)
+    return anomalies_pb2.Anomalies.FromString(files.read(path))
 
 
 def _moved(found: list[str], schema: str, kinds: set[str]) -> str:

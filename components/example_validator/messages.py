@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What a user meets most; every other kind is told in the validator's own words.
 _PLAIN = {

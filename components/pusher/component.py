@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -12,17 +12,18 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.system_executions import Deploy
 
 from tandem.components.pusher.driver import Driver
-from tandem.components.pusher.executor import MODEL_NAME_KEY, PUSH_DIR_KEY, Executor
+from tandem.components.pusher.executor import Executor
+from tandem.components.pusher.push_folder import PARAMETERS
 from tandem.components.pusher.versions import model_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class AtomicPusherSpec(types.ComponentSpec):
     """Inputs, outputs and execution properties of the pusher."""
 
-    PARAMETERS: Mapping[str, ExecutionParameter] = {
-        PUSH_DIR_KEY: ExecutionParameter(type=str),
-        MODEL_NAME_KEY: ExecutionParameter(type=str),
-    }
+    PARAMETERS: Mapping[str, ExecutionParameter] = PARAMETERS
     INPUTS: Mapping[str, ChannelParameter] = {
         keys.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
         keys.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
@@ -47,7 +48,13 @@ class AtomicPusher(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
     DRIVER_CLASS = Driver
 
-    def __init__(self, model: types.BaseChannel, model_blessing: types.BaseChannel, push_dir: str, model_name: str):
+    def __init__(
+        self,
+        model: types.BaseChannel[types.Artifact],
+        model_blessing: types.BaseChannel[types.Artifact],
+        push_dir: str,
+        model_name: str,
+    ):
         """Makes the component.
 
         Args:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-
-from tfx.orchestration.portable import data_types
+from typing import TYPE_CHECKING
 
 from tandem.components.pusher.properties_driver import PropertiesDriver
+
+if TYPE_CHECKING:
+    from tfx.orchestration.portable import data_types
 
 PUSH_ATTEMPT_KEY = "push_attempt"
 

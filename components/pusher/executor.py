@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfx import types
 from tfx.components.evaluator import constants as evaluator_constants
 from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_executor
@@ -14,12 +13,13 @@ from tfx.types import standard_component_specs as keys
 
 from tandem.components.pusher.local_model import local_model
 from tandem.components.pusher.publish import publish
-from tandem.components.pusher.versions import model_folder, newest_version
+from tandem.components.pusher.push_folder import push_folder
+from tandem.components.pusher.versions import newest_version
+
+if TYPE_CHECKING:
+    from tfx import types
 
 _LOG = logging.getLogger("tandem.pusher")
-
-PUSH_DIR_KEY = "push_dir"
-MODEL_NAME_KEY = "model_name"
 
 # The names are the stock pusher's.
 PUSHED_PROPERTY = "pushed"
@@ -51,7 +51,7 @@ class Executor(base_executor.BaseExecutor):
         model = artifact_utils.get_single_instance(input_dict[keys.MODEL_KEY])
         blessing = artifact_utils.get_single_instance(input_dict[keys.MODEL_BLESSING_KEY])
         pushed_model = artifact_utils.get_single_instance(output_dict[keys.PUSHED_MODEL_KEY])
-        folder = model_folder(exec_properties[PUSH_DIR_KEY], exec_properties[MODEL_NAME_KEY])
+        folder = push_folder(exec_properties)
         _require_blessing_of(model, blessing)
         if not model_utils.is_model_blessed(blessing):
             pushed_model.set_int_custom_property(PUSHED_PROPERTY, 0)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tfx.types import artifact as tfx_artifact
 from tfx.utils import io_utils, path_utils
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tfx.types import artifact as tfx_artifact
 
 
 @contextlib.contextmanager
@@ -19,6 +22,6 @@ def local_model(model: tfx_artifact.Artifact) -> Iterator[str]:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="tandem-model-") as folder:
-        copy = os.path.join(folder, "model")
+        copy = f"{folder}/model"
         io_utils.copy_dir(path, copy)
         yield copy

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import abc
+from typing import TYPE_CHECKING
 
 from tfx.dsl.components.base import base_driver
-from tfx.orchestration import metadata
 from tfx.orchestration.portable import base_driver as portable_base_driver
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
+
+if TYPE_CHECKING:
+    from tfx.orchestration import metadata
 
 
 class PropertiesDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver, abc.ABC):

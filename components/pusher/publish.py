@@ -17,8 +17,9 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandem.components.pusher.versions import (
     LARGEST_VERSION,
@@ -29,6 +30,9 @@ from tandem.components.pusher.versions import (
     require_local_path,
     taken_numbers,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LOG = logging.getLogger("tandem.pusher")
 
@@ -79,32 +83,32 @@ def publish(source: str, folder: str, origin: Mapping[str, str] | None = None) -
       FileNotFoundError: `source` holds no SavedModel.
       OSError: Writing failed. Like after every other error, no version has appeared.
     """
-    folder = require_local_path(folder, "the push folder")
+    versions = Path(require_local_path(folder, "the push folder"))
     digest = fingerprint(source)
-    newest = newest_version(folder)
+    newest = newest_version(str(versions))
     if newest is not None and fingerprint(newest.path) == digest:
         return Publication(newest.number, newest.path, digest, copied=False)
-    os.makedirs(folder, exist_ok=True)
-    _remove_dead_pushes(folder)
-    number = _next_number(folder)
-    staging = os.path.join(folder, f"{STAGING_PREFIX}{number}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    versions.mkdir(parents=True, exist_ok=True)
+    _remove_dead_pushes(versions)
+    number = _next_number(versions)
+    staging = versions / f"{STAGING_PREFIX}{number}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
-        _copy(source, staging)
-        copied = fingerprint(staging)
+        _copy(Path(source), staging)
+        copied = fingerprint(str(staging))
         if copied != digest:
             raise CopyMismatchError(
                 f"the copy of {source} in {staging} has the fingerprint {copied}, not {digest}: it was damaged on the "
                 "way, or the model changed while it was copied. Nothing was pushed; run again"
             )
-        number = _reveal(staging, folder, number, {**(origin or {}), "fingerprint": digest})
+        number = _reveal(staging, versions, number, {**(origin or {}), "fingerprint": digest})
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    return Publication(number, os.path.join(folder, str(number)), digest, copied=True)
+    return Publication(number, str(versions / str(number)), digest, copied=True)
 
 
-def _next_number(folder: str, above: int = -1) -> int:
-    number = max([int(time.time()), above + 1, *(taken + 1 for taken in taken_numbers(folder))])
+def _next_number(folder: Path, above: int = -1) -> int:
+    number = max([int(time.time()), above + 1, *(taken + 1 for taken in taken_numbers(str(folder)))])
     if number > LARGEST_VERSION:
         raise ValueError(
             f"{folder} holds version {LARGEST_VERSION}, the largest there is; remove it, no model can follow it"
@@ -112,34 +116,31 @@ def _next_number(folder: str, above: int = -1) -> int:
     return number
 
 
-def _copy(source: str, target: str) -> None:
+def _copy(source: Path, target: Path) -> None:
     """Copies a SavedModel and waits until the disk has it."""
-    os.mkdir(target)
-    folders = {target}
-    for parent, names, _ in os.walk(source):
-        # Empty folders too: a SavedModel without assets has one.
-        folders |= {os.path.join(target, os.path.relpath(os.path.join(parent, name), source)) for name in names}
-    for folder in sorted(folders - {target}):
-        os.mkdir(folder)
-    for file in model_files(source):
-        _copy_file(os.path.join(source, file), os.path.join(target, file))
-    for folder in sorted(folders, reverse=True):
+    # Empty folders too: a SavedModel without assets has one.
+    folders = [target, *sorted(target / path.relative_to(source) for path in source.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.mkdir()
+    for file in model_files(str(source)):
+        _copy_file(source / file, target / file)
+    for folder in reversed(folders):
         _sync_folder(folder)
 
 
-def _copy_file(source: str, target: str) -> None:
-    with open(source, "rb") as reader, open(target, "xb") as writer:
+def _copy_file(source: Path, target: Path) -> None:
+    with source.open("rb") as reader, target.open("xb") as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
         writer.flush()
         os.fsync(writer.fileno())
 
 
-def _reveal(staging: str, folder: str, number: int, record: Mapping[str, str]) -> int:
+def _reveal(staging: Path, folder: Path, number: int, record: Mapping[str, str]) -> int:
     """Renames the finished copy to its version, or to the next one free if others were faster."""
     while True:
         _write_record(staging, {**record, "version": number, "pushed_at": _now()})
         try:
-            os.rename(staging, os.path.join(folder, str(number)))
+            staging.rename(folder / str(number))
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
@@ -149,14 +150,14 @@ def _reveal(staging: str, folder: str, number: int, record: Mapping[str, str]) -
             return number
 
 
-def _write_record(saved_model: str, record: Mapping[str, str | int]) -> None:
-    path = os.path.join(saved_model, PUSH_RECORD)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
+def _write_record(saved_model: Path, record: Mapping[str, str | int]) -> None:
+    path = saved_model / PUSH_RECORD
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
         json.dump(record, file, indent=2, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(os.path.dirname(path))
+    _sync_folder(path.parent)
     _sync_folder(saved_model)
 
 
@@ -164,7 +165,7 @@ def _now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
-def _sync_folder(folder: str) -> None:
+def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -176,23 +177,19 @@ def _sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def _remove_dead_pushes(folder: str) -> None:
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
-        if name.startswith(STAGING_PREFIX) and time.time() - _last_write(path) > STALE_AFTER_SECONDS:
+def _remove_dead_pushes(folder: Path) -> None:
+    for path in list(folder.glob(f"{STAGING_PREFIX}*")):
+        if time.time() - _last_write(path) > STALE_AFTER_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
-            if os.path.exists(path):
+            if path.exists():
                 _LOG.warning("%s was left by a push that died and cannot be removed: remove it by hand", path)
             else:
                 _LOG.info("removed %s, left by a push that died", path)
 
 
-def _last_write(folder: str) -> float:
+def _last_write(folder: Path) -> float:
     """Returns when something inside was last written (Unix seconds); now if it is being removed by another push."""
     try:
-        times = [os.stat(folder).st_mtime]
-        for parent, folders, files in os.walk(folder):
-            times += [os.lstat(os.path.join(parent, name)).st_mtime for name in (*folders, *files)]
+        return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
     except FileNotFoundError:
         return time.time()
-    return max(times)

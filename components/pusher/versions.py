@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-PUSH_RECORD = os.path.join("assets.extra", "push.json")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PUSH_RECORD = "assets.extra/push.json"
 
 # TF Serving reads a version as a signed 64-bit number and passes over a folder whose name does not fit.
 LARGEST_VERSION = 2**63 - 1
@@ -47,7 +50,7 @@ def require_local_path(path: str, what: str) -> str:
             "not at all because a folder is renamed in one step, and object stores cannot do that (they copy file by "
             "file while the server is looking). Push to a mounted folder and let the server read from there"
         )
-    return os.path.abspath(path)
+    return str(Path(path).absolute())
 
 
 def model_folder(push_dir: str, model_name: str) -> str:
@@ -60,7 +63,7 @@ def model_folder(push_dir: str, model_name: str) -> str:
         raise ValueError(
             f"model_name is {model_name!r}; allowed are letters, digits, '_', '-' and '.', and no '.' or '-' in front"
         )
-    return os.path.join(require_local_path(push_dir, "push_dir"), model_name)
+    return str(Path(require_local_path(push_dir, "push_dir")) / model_name)
 
 
 def taken_numbers(folder: str) -> list[int]:
@@ -70,8 +73,10 @@ def taken_numbers(folder: str) -> list[int]:
 
 def pushed_versions(folder: str) -> list[PushedVersion]:
     """Returns the versions that hold a SavedModel, newest first; none without the folder."""
-    found = [PushedVersion(number, os.path.join(folder, name)) for number, name in _names_by_number(folder).items()]
-    return sorted((version for version in found if _holds_saved_model(version.path)), reverse=True)
+    found = ((number, Path(folder) / name) for number, name in _names_by_number(folder).items())
+    return sorted(
+        (PushedVersion(number, str(path)) for number, path in found if _holds_saved_model(path)), reverse=True
+    )
 
 
 def newest_version(folder: str) -> PushedVersion | None:
@@ -86,16 +91,14 @@ def model_files(saved_model: str) -> list[str]:
       FileNotFoundError: There is no such folder, or it holds no SavedModel.
       ValueError: It holds a link to a folder, which a copy would leave out.
     """
-    if not _holds_saved_model(saved_model):
+    if not _holds_saved_model(Path(saved_model)):
         raise FileNotFoundError(f"{saved_model} holds no SavedModel: none of {', '.join(_SAVED_MODEL_FILES)} is there")
     files = []
     for parent, folders, names in os.walk(saved_model, onerror=_raise):
-        for folder in folders:
-            if os.path.islink(os.path.join(parent, folder)):
-                raise ValueError(
-                    f"{os.path.join(parent, folder)} is a link to a folder; a model must hold its own files"
-                )
-        files += [os.path.relpath(os.path.join(parent, name), saved_model) for name in names]
+        for folder in (Path(parent, name) for name in folders):
+            if folder.is_symlink():
+                raise ValueError(f"{folder} is a link to a folder; a model must hold its own files")
+        files += [str(Path(parent, name).relative_to(saved_model)) for name in names]
     return sorted(file for file in files if file != PUSH_RECORD)
 
 
@@ -108,7 +111,7 @@ def fingerprint(saved_model: str) -> str:
     total = hashlib.sha256()
     for file in model_files(saved_model):
         content = hashlib.sha256()
-        for block in _blocks(os.path.join(saved_model, file)):
+        for block in _blocks(Path(saved_model) / file):
             content.update(block)
         # A NUL cannot be part of a path and a digest has a fixed length, so no two sets of files run together.
         total.update(file.encode("utf-8", "surrogateescape") + b"\0" + content.digest())
@@ -117,19 +120,19 @@ def fingerprint(saved_model: str) -> str:
 
 def _names_by_number(folder: str) -> dict[int, str]:
     try:
-        names = os.listdir(folder)
+        names = [path.name for path in Path(folder).iterdir()]
     except FileNotFoundError:
         return {}
     numbers = {int(name): name for name in names if re.fullmatch(r"[0-9]+", name)}
     return {number: name for number, name in numbers.items() if number <= LARGEST_VERSION}
 
 
-def _holds_saved_model(folder: str) -> bool:
-    return any(os.path.isfile(os.path.join(folder, name)) for name in _SAVED_MODEL_FILES)
+def _holds_saved_model(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _SAVED_MODEL_FILES)
 
 
-def _blocks(path: str) -> Iterator[bytes]:
-    with open(path, "rb") as file:
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
         while block := file.read(_BLOCK):
             yield block
 

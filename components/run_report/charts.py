@@ -11,14 +11,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import plotly.graph_objects as go
 
 from tandem.components.evaluator.results import ActivityBin, Curves, ReliabilityBin
 from tandem.components.run_report import wording
-from tandem.components.run_report.comparison import Compared
-from tandem.components.run_report.facts import Shift, UnknownValues
+
+if TYPE_CHECKING:
+    from tandem.components.run_report.comparison import Compared
+    from tandem.components.run_report.facts import Shift, UnknownValues
 
 NAMES = {"candidate": "this model", "baseline": "last blessed"}
 
@@ -444,7 +446,8 @@ def _finite(value: float) -> float | None:
 def _figure(traces: Sequence[Any], layout: Mapping[str, Any]) -> dict[str, Any]:
     """Lets plotly check a figure; returns it as plain data, without numbers that JSON does not have."""
     figure = go.Figure(data=list(traces), layout={"template": go.layout.Template(), **layout})
-    return _plain(figure.to_plotly_json())
+    plain: dict[str, Any] = _plain(figure.to_plotly_json())
+    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tandem.components.evaluator.results import MetricValue, Verdict
 from tandem.components.metrics.catalog import METRICS
 from tandem.components.metrics.slice_key import SliceKey, slice_text
 from tandem.components.run_report import wording
-from tandem.components.run_report.wording import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tandem.components.run_report.wording import Change
 
 # What slices are compared by, the first first.
 SLICE_METRICS = ("auc", "gauc")

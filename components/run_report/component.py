@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -11,7 +11,11 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.experimental import simple_artifacts
 
 from tandem.components.run_report import executor as keys
-from tandem.components.run_report.settings import ReportSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tandem.components.run_report.settings import ReportSettings
 
 
 class RunReportSpec(types.ComponentSpec):
@@ -53,7 +57,7 @@ class RunReport(base_component.BaseComponent):
     SPEC_CLASS = RunReportSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(keys.Executor)
 
-    def __init__(self, settings: ReportSettings, code_version: str, **inputs: types.BaseChannel):
+    def __init__(self, settings: ReportSettings, code_version: str, **inputs: types.BaseChannel[types.Artifact]):
         """Makes the component.
 
         Args:

@@ -6,8 +6,8 @@ import datetime
 import importlib.metadata
 import json
 import logging
-import os
 import platform
+import posixpath
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,8 +16,9 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
+from tandem import files
 from tandem.components.blessed_model.executor import HAS_MODEL_PROPERTY, REASON_PROPERTY
 from tandem.components.blessed_model.executor import VERSION_PROPERTY as BASELINE_VERSION_PROPERTY
 from tandem.components.evaluator.results import CURVES_FILE, read_curves, read_metrics, read_verdict
@@ -85,9 +86,8 @@ class Executor(base_executor.BaseExecutor):
         settings = ReportSettings.model_validate_json(exec_properties[SETTINGS])
         text = page.build(gather(input_dict, settings))
         report = artifact_utils.get_single_instance(output_dict[REPORT])
-        path = os.path.join(report.uri, REPORT_FILE)
-        fileio.makedirs(report.uri)
-        io_utils.write_string_file(path, text)
+        path = posixpath.join(report.uri, REPORT_FILE)
+        files.write(path, text)
         _LOG.info("wrote %s (%.1f MB) in %.0f s", path, len(text) / 1e6, time.monotonic() - started)
 
 
@@ -100,7 +100,7 @@ def gather(inputs: _Artifacts, settings: ReportSettings) -> Facts:
     """
     one = {name: artifact_utils.get_single_instance(artifacts) for name, artifacts in inputs.items()}
     evaluation = one[EVALUATION].uri
-    has_curves = fileio.exists(os.path.join(evaluation, CURVES_FILE))
+    has_curves = fileio.exists(posixpath.join(evaluation, CURVES_FILE))
     columns = _statistics(one[STATISTICS])
     counts = _counts(one[QUARANTINE])
     splits = tuple(_splits(settings, counts, columns))
@@ -116,7 +116,7 @@ def gather(inputs: _Artifacts, settings: ReportSettings) -> Facts:
         baseline=baseline,
         no_baseline=reason,
         push=_push(one[PUSHED_MODEL]),
-        history=tuple(_read_json(one[MODEL_RUN].uri, HISTORY_FILE) or ()),
+        history=tuple(json.loads(_read(one[MODEL_RUN].uri, HISTORY_FILE) or "[]")),
         sources=None if counts is None else tuple(_sources(counts)),
         splits=splits,
         not_final=_not_final(counts),
@@ -158,11 +158,8 @@ def _push(pushed: types.Artifact) -> PushFacts:
 
 
 def _counts(quarantine: types.Artifact) -> Counts | None:
-    path = os.path.join(quarantine.uri, COUNTS_FILE)
-    if not fileio.exists(path):
-        return None
-    with fileio.open(path) as file:
-        return Counts.from_json(file.read())
+    content = _read(quarantine.uri, COUNTS_FILE)
+    return None if content is None else Counts.from_json(content.decode())
 
 
 def _sources(counts: Counts) -> Iterable[SourceAccount]:
@@ -194,14 +191,13 @@ def _not_final(counts: Counts | None) -> Mapping[str, int] | None:
 def _statistics(artifact: types.Artifact) -> list[FeatureStatistics]:
     found: list[FeatureStatistics] = []
     for split in artifact_utils.decode_split_names(artifact.split_names):
-        path = os.path.join(artifact_utils.get_split_uri([artifact], split), statistics.FILE_NAME)
-        with fileio.open(path, "rb") as file:
-            found += statistics.parse(split, file.read())
+        path = posixpath.join(artifact_utils.get_split_uri([artifact], split), statistics.FILE_NAME)
+        found += statistics.parse(split, files.read(path))
     return found
 
 
 def _shifts(anomalies: types.Artifact) -> tuple[Shift, ...] | None:
-    if not fileio.exists(os.path.join(anomalies.uri, DISTANCES_FILE)):
+    if not fileio.exists(posixpath.join(anomalies.uri, DISTANCES_FILE)):
         return None
     return tuple(Shift(**vars(each)) for each in read_distances(anomalies.uri))
 
@@ -212,8 +208,8 @@ def _shifts(anomalies: types.Artifact) -> tuple[Shift, ...] | None:
 def _vocabulary_sizes(graph: types.Artifact, settings: ReportSettings) -> list[Any]:
     if not settings.vocabularies:
         return []
-    with fileio.open(os.path.join(graph.uri, vocabularies.VOCABULARY_FILE), "rb") as file:
-        return vocabularies.sizes(file.read().splitlines(), settings.vocabularies, settings.looked_up)
+    tokens = files.read(posixpath.join(graph.uri, vocabularies.VOCABULARY_FILE)).splitlines()
+    return vocabularies.sizes(tokens, settings.vocabularies, settings.looked_up)
 
 
 def _unknown(
@@ -225,9 +221,9 @@ def _unknown(
     for split in splits:
         if split.name not in available:
             continue
-        pattern = os.path.join(artifact_utils.get_split_uri([examples], split.name), "*.gz")
-        files = sorted(str(file) for file in fileio.glob(pattern))
-        batches = vocabularies.read_ids(files, settings.ids_width, split.examples or 0)
+        pattern = posixpath.join(artifact_utils.get_split_uri([examples], split.name), "*.gz")
+        paths = sorted(str(file) for file in fileio.glob(pattern))
+        batches = vocabularies.read_ids(paths, settings.ids_width, split.examples or 0)
         found = vocabularies.unknown_values(batches, split.name, settings.vocabularies, settings.looked_up)
         _LOG.info("looked for unknown values in %s rows of '%s'", f"{found[0].rows:,}", split.name)
         yield from found
@@ -236,20 +232,21 @@ def _unknown(
 # --- Files and packages ---
 
 
-def _read_json(uri: str, name: str) -> Any:
-    """Returns what a JSON file holds; None where it is not there."""
-    path = os.path.join(uri, name)
-    if not fileio.exists(path):
+def _read(uri: str, name: str) -> bytes | None:
+    """Returns what a file of an artifact holds; None where it is not there."""
+    try:
+        return files.read(posixpath.join(uri, name))
+    except FileNotFoundError:
         return None
-    with fileio.open(path) as file:
-        return json.loads(file.read())
 
 
 def _packages() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    installed = {name: _version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **{name: known for name, known in installed.items() if known}}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

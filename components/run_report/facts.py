@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tandem.components.evaluator.results import Curves, MetricValue, Verdict
-from tandem.models.tasks import Output
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from tandem.components.evaluator.results import Curves, MetricValue, Verdict
+    from tandem.models.tasks import Output
 
 
 @dataclass(frozen=True)

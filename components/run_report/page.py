@@ -10,9 +10,8 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import plotly.offline
@@ -22,7 +21,11 @@ from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT
 from tandem.components.log_example_gen.records import reason
 from tandem.components.metrics.slice_key import slice_text
 from tandem.components.run_report import charts, comparison, wording
-from tandem.components.run_report.facts import Facts, FeatureStatistics, SourceAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tandem.components.run_report.facts import Facts, FeatureStatistics, SourceAccount
 
 FOLDER = Path(__file__).resolve().parent
 TEMPLATES, STATIC = FOLDER / "templates", FOLDER / "static"

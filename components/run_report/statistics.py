@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tandem.components.run_report.facts import FeatureStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 FILE_NAME = "FeatureStats.pb"
 
@@ -29,8 +31,12 @@ def span(
     """Returns a split's first and last time by a column of microseconds since 1970; None without the column."""
     for each in statistics:
         if (each.split, each.name) == (split, column) and each.low is not None and each.high is not None:
-            return tuple(_EPOCH + datetime.timedelta(microseconds=round(us)) for us in (each.low, each.high))  # type: ignore[return-value]
+            return _time(each.low), _time(each.high)
     return None, None
+
+
+def _time(microseconds: float) -> datetime.datetime:
+    return _EPOCH + datetime.timedelta(microseconds=round(microseconds))
 
 
 def _features(split: str, dataset: Any) -> Iterator[FeatureStatistics]:

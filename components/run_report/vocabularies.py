@@ -7,13 +7,19 @@ has more rows than `SAMPLE_ROWS`, every n-th row is looked at, so that about as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 import tensorflow as tf
 
 from tandem.components.run_report.facts import UnknownValues, VocabularySize
-from tandem.components.run_report.settings import LookedUpFeature, VocabularySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tandem.components.run_report.settings import LookedUpFeature, VocabularySettings
 
 SAMPLE_ROWS = 200_000
 
@@ -49,7 +55,7 @@ def sizes(
 
 
 def unknown_values(
-    batches: Iterable[np.ndarray],
+    batches: Iterable[NDArray[np.int64]],
     split: str,
     vocabularies: Sequence[VocabularySettings],
     features: Sequence[LookedUpFeature],
@@ -57,7 +63,7 @@ def unknown_values(
     """Counts each feature's values, and those of them that its vocabulary does not know.
 
     Args:
-      batches: [n, width] int64, ids of the rows.
+      batches: [n, width], ids of the rows.
       split: Its name.
       vocabularies: Of the features.
       features: Where each stands in the ids.
@@ -76,7 +82,9 @@ def unknown_values(
     return [UnknownValues(f.name, split, rows, values[f.name], unknown[f.name]) for f in features]
 
 
-def read_ids(files: Sequence[str], width: int, rows: int, sample_rows: int = SAMPLE_ROWS) -> Iterator[np.ndarray]:
+def read_ids(
+    files: Sequence[str], width: int, rows: int, sample_rows: int = SAMPLE_ROWS
+) -> Iterator[NDArray[np.int64]]:
     """Yields ids from transformed examples.
 
     Args:
@@ -86,7 +94,7 @@ def read_ids(files: Sequence[str], width: int, rows: int, sample_rows: int = SAM
       sample_rows: About the most rows to parse: every n-th row is, n the least number that keeps to it.
 
     Yields:
-      [n, width] int64.
+      [n, width].
     """
     spec = {IDS: tf.io.FixedLenFeature([width], tf.int64)}
     step = max(-(-rows // sample_rows), 1)

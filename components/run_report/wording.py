@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tandem.components.evaluator.results import MetricValue, Verdict
 from tandem.components.metrics.catalog import METRICS
-from tandem.components.run_report.facts import Facts, PushFacts
+
+if TYPE_CHECKING:
+    import datetime
+
+    from tandem.components.evaluator.results import MetricValue, Verdict
+    from tandem.components.run_report.facts import Facts, PushFacts
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"  # where there is no value

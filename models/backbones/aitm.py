@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel
@@ -10,7 +12,9 @@ from tandem.models.backbones.backbone import Backbone, States
 from tandem.models.layers.experts import Experts
 from tandem.models.layers.grouped_dense import glorot_uniform
 from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from tandem.models.tasks import TaskGraph
 
 
 class Transfer(keras.layers.Layer):

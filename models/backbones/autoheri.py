@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,11 @@ from pydantic import BaseModel
 from tandem.models.backbones.backbone import Backbone, States
 from tandem.models.layers.grouped_dense import GroupedDense, glorot_uniform
 from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem.models.tasks import TaskGraph
 
 
 class Level(keras.layers.Layer):

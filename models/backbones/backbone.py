@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel
 
-from tandem.models.tasks import TaskGraph
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from tandem.models.tasks import TaskGraph
 
 
 class States(NamedTuple):

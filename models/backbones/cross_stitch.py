@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -11,7 +13,9 @@ from tandem.models.backbones.backbone import Backbone, States
 from tandem.models.layers.experts import Experts
 from tandem.models.layers.grouped_dense import GroupedDense
 from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from tandem.models.tasks import TaskGraph
 
 
 class CrossStitchUnit(keras.layers.Layer):

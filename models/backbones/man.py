@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -14,10 +14,16 @@ from tandem.models.layers.experts import mix
 from tandem.models.layers.extraction import Extraction, gates_aux
 from tandem.models.layers.grouped_dense import glorot_uniform
 from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tandem.models.tasks import TaskGraph
 
 
-def adjacent(graph: TaskGraph) -> np.ndarray:
+def adjacent(graph: TaskGraph) -> NDArray[np.bool_]:
     """Returns which tasks a task attends to, bool [T, T]: itself, the task it is given, and the tasks given it."""
     position = {name: index for index, name in enumerate(graph.names)}
     seen = np.eye(len(graph), dtype=bool)
@@ -40,7 +46,7 @@ class TaskAttention(keras.layers.Layer):
       seen: N: which tasks (columns) a task (row) attends to, bool [T, T].
     """
 
-    def __init__(self, seen: np.ndarray, name: str | None = None):
+    def __init__(self, seen: NDArray[np.bool_], name: str | None = None):
         super().__init__(name=name)
         self._seen = seen
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 import tf_keras as keras
 from pydantic import BaseModel, Field
@@ -9,7 +11,9 @@ from pydantic import BaseModel, Field
 from tandem.models.backbones.backbone import Backbone, States
 from tandem.models.layers.experts import Experts, mix
 from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from tandem.models.tasks import TaskGraph
 
 
 class MMoE(Backbone):

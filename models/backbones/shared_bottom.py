@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel
 
 from tandem.models.backbones.backbone import Backbone, States
 from tandem.models.layers.mlp import MLP
 from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from tandem.models.tasks import TaskGraph
 
 
 class SharedBottom(Backbone):

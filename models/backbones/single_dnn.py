@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 from pydantic import BaseModel
 
 from tandem.models.backbones.backbone import Backbone, States
 from tandem.models.layers.experts import Experts
 from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from tandem.models.tasks import TaskGraph
 
 
 class SingleDNN(Backbone):

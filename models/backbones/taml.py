@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -10,10 +12,14 @@ from pydantic import BaseModel, Field, model_validator
 from tandem.models.backbones.backbone import Backbone, States
 from tandem.models.layers.experts import Experts, mix
 from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tandem.models.tasks import TaskGraph
 
 
-def gates_of_all(gates: list[tf.Tensor], owners: list[np.ndarray]) -> tf.Tensor:
+def gates_of_all(gates: list[tf.Tensor], owners: list[NDArray[np.float64]]) -> tf.Tensor:
     """Spreads the learners' gates over the experts of all groups, so that one product mixes for every learner.
 
     Args:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tf_keras as keras
 
 from tandem.models.layers.grouped_dense import GroupedDense, glorot_uniform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Experts(keras.layers.Layer):

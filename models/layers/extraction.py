@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tf_keras as keras
 
 from tandem.models.layers.experts import Experts, mix
-from tandem.models.settings import LayerSizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem.models.settings import LayerSizes
 
 
 def all_experts_gates(gates: tf.Tensor, shared_experts: int) -> tf.Tensor:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
 import tf_keras as keras
 
 from tandem.models.layers.dropout import Dropout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import tensorflow as tf
 
 
 class MLP(keras.layers.Layer):

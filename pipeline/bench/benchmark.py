@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from tandem.pipeline import environment
-from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.local import progress, runner
 from tandem.pipeline.trials import run_all
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tandem.pipeline.bench.outcome import Outcome
+    from tandem.pipeline.configuration.config import Config
 
 FOLDER = "bench"
 SCRATCH = "scratch"

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel
 from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 CONFIDENCE = 0.95
 

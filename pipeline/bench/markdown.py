@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandem.pipeline.bench.sections import Section, how_to_read
-from tandem.pipeline.bench.table import ComparisonTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tandem.pipeline.bench.table import ComparisonTable
 
 
 def page(table: ComparisonTable, found: Iterable[Section], pictures: Sequence[str]) -> str:
@@ -18,11 +21,6 @@ def page(table: ComparisonTable, found: Iterable[Section], pictures: Sequence[st
       pictures: Names of picture files beside the page.
     """
     return "\n".join(_lines(table, found, pictures)) + "\n"
-
-
-def write_page(path: Path, text: str) -> None:
-    """Writes `table.md`."""
-    path.write_text(text, encoding="utf-8")
 
 
 def _lines(table: ComparisonTable, found: Iterable[Section], pictures: Sequence[str]) -> Iterator[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tandem.pipeline.bench.sections import Section
-from tandem.pipeline.bench.table import ComparisonTable
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tandem.pipeline.bench.sections import Section
+    from tandem.pipeline.bench.table import ComparisonTable
 
 
 @dataclass(frozen=True)

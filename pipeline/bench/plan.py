@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.util
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tandem.models import registry
 from tandem.models.registry import RECIPES
-from tandem.models.settings import ModelSettings
-from tandem.models.tasks import TaskGraph
 from tandem.models.variants import VARIANTS, backbone_of, settings_of
 from tandem.pipeline.configuration import errors
 from tandem.pipeline.trials.trial import COMPARISONS, LIGHTGBM, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem.models.settings import ModelSettings
+    from tandem.models.tasks import TaskGraph
 
 
 def recipes() -> list[str]:

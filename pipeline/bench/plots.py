@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tandem.pipeline.bench.table import ComparisonTable, SystemResult
-from tandem.pipeline.trials.report import Distribution
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+    from tandem.pipeline.bench.table import ComparisonTable, SystemResult
+    from tandem.pipeline.trials.report import Distribution
 
 INCHES_PER_ROW = 0.34
 DOTS_PER_INCH = 130

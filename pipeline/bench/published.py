@@ -8,11 +8,13 @@ of output: `root` (CTR: a task without parent), `conditional` (CVR: given its pa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tandem.models.tasks import Output, TaskGraph
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tandem.models.tasks import Output, TaskGraph
 
 Kind = Literal["root", "conditional", "joint"]
 KINDS: tuple[Kind, ...] = ("root", "conditional", "joint")

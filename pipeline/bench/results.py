@@ -6,15 +6,16 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tandem import files
 from tandem.pipeline.bench import markdown, plots
 from tandem.pipeline.bench.outcome import Outcome
 from tandem.pipeline.bench.published import published
 from tandem.pipeline.bench.sections import sections
 from tandem.pipeline.bench.table import make_table, write_table
-from tandem.pipeline.configuration.config import Config
-from tandem.pipeline.sample_logs.summary_file import read_summary
+from tandem.pipeline.sample_logs import read_summary
 
 if TYPE_CHECKING:
+    from tandem.pipeline.configuration.config import Config
     from tandem.pipeline.trials.run_all import TrialOutcomes
 
 TABLE, PAGE = "table.json", "table.md"
@@ -44,7 +45,7 @@ def write(config: Config, folder: Path, seeds: int, done: TrialOutcomes, seconds
             plots.save(figure, folder / name)
             pictures.append(name)
     write_table(folder / TABLE, table)
-    markdown.write_page(folder / PAGE, markdown.page(table, found, pictures))
+    files.write(folder / PAGE, markdown.page(table, found, pictures))
     runs = len(done.reports) + len(done.failed)
     return Outcome(table, found, folder, (PAGE, TABLE, *pictures), runs, done.reused, seconds)
 
@@ -58,7 +59,7 @@ def reachable(data: Path, outputs: list[str]) -> dict[str, dict[str, float]]:
     """
     try:
         best = read_summary(data).eval_best
-    except (OSError, ValueError, KeyError, TypeError):  # no sample logs
+    except (OSError, ValueError):  # no sample logs
         return {}
     return {
         name: {"auc": best[name].auc, "gauc": best[name].gauc}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tandem.models.tasks import TaskGraph
 from tandem.pipeline.bench.estimates import CONFIDENCE, Difference, Estimate
 from tandem.pipeline.bench.published import KINDS, PublishedTable, kind_of
-from tandem.pipeline.bench.table import ComparisonTable, SystemResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tandem.models.tasks import TaskGraph
+    from tandem.pipeline.bench.table import ComparisonTable, SystemResult
 
 NONE = "-"
 REACHABLE = "(best reachable)"
@@ -86,8 +90,11 @@ def _differences(table: ComparisonTable, output: str) -> Iterator[Section]:
     rows = []
     for system in table.systems:
         result = system.outputs[output]
-        for found in filter(None, (result.to_recipe, result.to_backbone)):
-            rows.append((system.name, found.against, f"{found.mean:+.4f}", interval(found), str(found.seeds)))
+        rows += [
+            (system.name, found.against, f"{found.mean:+.4f}", interval(found), str(found.seeds))
+            for found in (result.to_recipe, result.to_backbone)
+            if found is not None
+        ]
     if rows:
         columns = ("system", "minus", "AUC", f"{CONFIDENCE:.0%} interval", "n")
         yield Section(f"{output}: differences of AUC", columns, rows, texts=2)

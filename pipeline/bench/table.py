@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from tandem import files
 from tandem.models.variants import backbone_of
 from tandem.pipeline.bench.estimates import Difference, Estimate, difference, estimate
 from tandem.pipeline.trials.report import Inside, TrialReport
 from tandem.pipeline.trials.trial import COMPARISONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 METRICS = ("auc", "gauc", "log_loss", "calibration")
 """Of the catalog, those that the table has."""
@@ -139,7 +143,7 @@ def make_table(
 
 def write_table(path: Path, table: ComparisonTable) -> None:
     """Writes `table.json`."""
-    path.write_text(table.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    files.write(path, table.model_dump_json(indent=2) + "\n")
 
 
 def _system(key: Key, by_system: Mapping[Key, Sequence[TrialReport]], outputs: Sequence[str]) -> SystemResult:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from tandem.pipeline.bench.outcome import Outcome
 from tandem.pipeline.bench.sections import REACHABLE, Section, how_to_read
+from tandem.pipeline.local.console import short, standard_output
 from tandem.pipeline.local.progress import duration
 
-FILE_WIDTH = 120
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tandem.pipeline.bench.outcome import Outcome
 
 
 def show(outcome: Outcome, console: Console | None = None) -> None:
@@ -24,9 +25,7 @@ def show(outcome: Outcome, console: Console | None = None) -> None:
       outcome: Of the benchmark.
       console: None: standard output.
     """
-    console = console or Console()
-    if not console.is_terminal:
-        console = Console(file=console.file, width=max(console.width, FILE_WIDTH))
+    console = console or standard_output()
     for section in outcome.sections:
         console.print()
         console.print(_table(section))
@@ -38,7 +37,7 @@ def show(outcome: Outcome, console: Console | None = None) -> None:
     console.print()
     done = f"{outcome.runs}, of them {outcome.reused} reused from earlier benchmarks"
     console.print(f"[bold]runs[/]      {done}; {duration(outcome.seconds)} in all", highlight=False)
-    console.print(f"[bold]written[/]   {escape(_short(outcome.folder))}", soft_wrap=True, highlight=False)
+    console.print(f"[bold]written[/]   {escape(short(outcome.folder))}", soft_wrap=True, highlight=False)
     console.print(f"          {escape(', '.join(outcome.files))}", highlight=False)
 
 
@@ -49,7 +48,3 @@ def _table(section: Section) -> RichTable:
     for cells in section.rows:
         table.add_row(*(escape(cell) for cell in cells), style="dim" if cells[0] == REACHABLE else "")
     return table
-
-
-def _short(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -6,12 +6,16 @@ volume that every step sees.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
-from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.pipeline import create_pipeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tandem.pipeline.configuration.config import Config
 
 DEFAULT_IMAGE = "tandem:latest"
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tandem.pipeline.local.console import short, standard_output
 from tandem.pipeline.local.progress import duration
-from tandem.pipeline.local.run_result import RunResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import Console
+
     from tandem.models.registry import Recipe
     from tandem.models.variants import Variant
+    from tandem.pipeline.local.run_result import RunResult
     from tandem.pipeline.sample_logs import SampleTruth
 
 _COLUMNS = (
@@ -41,7 +43,7 @@ def show(result: RunResult, console: Console | None = None) -> None:
       result: Of the run.
       console: None: standard output.
     """
-    console = console or _console()
+    console = console or standard_output()
     console.print()
     console.print(metrics_table(result, with_counts=console.width >= _NARROW))
     for line in lines(result):
@@ -70,12 +72,6 @@ def metrics_table(result: RunResult, with_counts: bool = True) -> Table:
     return table
 
 
-def _console() -> Console:
-    """Standard output; a file is taken to be wider than the 80 columns that rich supposes."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
-
-
 def lines(result: RunResult) -> Iterator[str]:
     """Yields the lines below the table, with rich's markup."""
     yield f"[bold]verdict[/]     {_verdict(result)}"
@@ -96,11 +92,11 @@ def lines(result: RunResult) -> Iterator[str]:
     cached = sum(component.status == "cached" for component in result.components)
     reused = f"{len(result.components)}, of them {cached} reused from earlier runs"
     yield f"[bold]components[/]  {reused}; {duration(result.seconds)} in all"
-    where = escape(_short(result.pushed or result.model))
+    where = escape(short(result.pushed or result.model))
     yield f"[bold]model[/]       {where}{'' if result.pushed else ' (not pushed)'}"
-    yield f"[bold]evaluation[/]  {escape(_short(result.evaluation))}"
-    yield f"[bold]report[/]      {escape(_short(str(result.report)))}"
-    yield f"[bold]log[/]         {escape(_short(str(result.log_file)))}"
+    yield f"[bold]evaluation[/]  {escape(short(result.evaluation))}"
+    yield f"[bold]report[/]      {escape(short(result.report))}"
+    yield f"[bold]log[/]         {escape(short(result.log_file))}"
     yield "[bold]next[/]"
     for command, why in _next_commands(result):
         yield f"  {escape(command)}  [dim]# {why}[/]"
@@ -114,7 +110,7 @@ def show_sample(folder: Path, truth: SampleTruth, console: Console | None = None
       truth: What was written.
       console: None: standard output.
     """
-    console = console or _console()
+    console = console or standard_output()
     did = "are already in" if truth.reused else "written to"
     console.print(
         f"{truth.impressions:,} impressions of {truth.users:,} users and {truth.items:,} items {did} {folder}",
@@ -142,7 +138,7 @@ def show_systems(
       comparisons: By name, what stands outside of the registry.
       console: None: standard output.
     """
-    console = console or _console()
+    console = console or standard_output()
     _list({name: recipe.summary for name, recipe in sorted(recipes.items())}, console)
     together: dict[int, list[str]] = {}  # the recipes that share their ablations
     for name, of_recipe in variants.items():
@@ -176,17 +172,17 @@ def _verdict(result: RunResult) -> str:
 
 
 def _next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
-    model = _short(result.pushed or result.model)
+    model = short(result.pushed or result.model)
     tools = _tools()
     yield (
         f"{tools}saved_model_cli show --dir {model} --tag_set serve --signature_def serving_default",
         "what the model takes and answers",
     )
-    folders = f"--data {_short(result.data)} --output {_short(str(result.output))}"
-    again = f"{tools}tandem run {_short(str(result.config_file))} {folders} --set training.learning_rate=0.002"
+    folders = f"--data {short(result.data)} --output {short(result.output)}"
+    again = f"{tools}tandem run {short(result.config_file)} {folders} --set training.learning_rate=0.002"
     yield again, "train again; the data stages are reused"
     yield (
-        f"{tools}tandem report --output {_short(str(result.output))}",
+        f"{tools}tandem report --output {short(result.output)}",
         "the report in a browser; the file opens from disk, too",
     )
     yield f"{tools}tandem models", "other recipes for `model: {recipe: ...}`"
@@ -197,13 +193,8 @@ def _tools() -> str:
     """The folder of our commands, as it has to be typed: nothing where the shell finds them."""
     folder = Path(sys.executable).parent
     found = shutil.which("tandem")
-    return "" if found and Path(found).parent == folder else f"{_short(str(folder))}/"
+    return "" if found and Path(found).parent == folder else f"{short(folder)}/"
 
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None or math.isnan(value) else format(value, form)
-
-
-def _short(path: str) -> str:
-    """The path from here, if it lies below."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path

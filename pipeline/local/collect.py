@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
+import posixpath
+from typing import TYPE_CHECKING
 
-from tfx.dsl.io import fileio
-from tfx.types import Artifact
 from tfx.utils import path_utils
 
+from tandem import files
 from tandem.components.evaluator.results import read_metrics, read_verdict
 from tandem.components.example_validator.distances import describe, read_distances
 from tandem.components.log_example_gen.counts import Counts, describe_not_final
@@ -18,8 +16,15 @@ from tandem.components.log_example_gen.executor import COUNTS_FILE
 from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
 from tandem.components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY
 from tandem.components.run_report.executor import REPORT_FILE
-from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.local.run_result import ComponentRun, RunResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tfx.types import Artifact
+
+    from tandem.pipeline.configuration.config import Config
 
 
 def collect(
@@ -65,17 +70,13 @@ def collect(
 def _keep_report(uri: str, folder: Path) -> Path:
     """Copies the report to where the newest one always is; the artifacts have those of earlier runs."""
     kept = folder / REPORT_FILE
-    unfinished = kept.with_suffix(".part")
-    unfinished.unlink(missing_ok=True)
-    fileio.copy(os.path.join(uri, REPORT_FILE), str(unfinished))
-    unfinished.replace(kept)  # a browser never sees half of it
+    files.write(kept, files.read(posixpath.join(uri, REPORT_FILE)))  # a browser never sees half of it
     return kept
 
 
 def counts(config: Config, quarantine: str) -> list[str]:
     """Returns a line per stream and side table: rows = examples + duplicates + each reason."""
-    with fileio.open(os.path.join(quarantine, COUNTS_FILE)) as file:
-        found = Counts.from_json(file.read())
+    found = Counts.from_json(files.read(posixpath.join(quarantine, COUNTS_FILE)).decode())
     order = [IMPRESSIONS, CLICKS, CONVERSIONS, TABLE, *(side.name for side in config.logs.side_tables)]
     for source in sorted(found.rows, key=order.index):
         found.rows[source] = found.rows.pop(source)

@@ -7,13 +7,12 @@ import datetime
 import functools
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import data_types, launcher, runtime_parameter_utils
 from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.orchestration.portable.mlmd import execution_lib
@@ -22,7 +21,11 @@ from tfx.proto.orchestration import executable_spec_pb2
 from tfx.types import Artifact
 
 from tandem.pipeline.local.failures import ComponentFailed, Interrupted
-from tandem.pipeline.local.progress import End, Progress
+
+if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import Pipeline
+
+    from tandem.pipeline.local.progress import End, Progress
 
 _LOG = logging.getLogger("tandem.pipeline")
 

@@ -7,10 +7,8 @@ import datetime
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import rich.progress
 from rich.console import Console, RenderableType
@@ -19,12 +17,21 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
 End = Literal["done", "cached", "failed", "interrupted"]
 Status = Literal["waiting", "running"] | End
 
 LOGGER = "tandem"
 HEARTBEAT_SECONDS = 15.0
 BURST, REFILL_SECONDS = 12, 2.0  # plain output: so many messages at once, then one more for every so many seconds
+
+
+def local_time() -> datetime.datetime:
+    """Returns the time that people here read off their clocks."""
+    return datetime.datetime.now().astimezone()
 
 
 @dataclass
@@ -149,7 +156,7 @@ class PlainProgress(Progress):
         console: Console,
         names: Sequence[str],
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime.datetime] = datetime.datetime.now,
+        now: Callable[[], datetime.datetime] = local_time,
     ):
         """Takes what `Progress` takes, and the time of day."""
         super().__init__(console, names, clock)
@@ -270,7 +277,7 @@ def working(console: Console, what: str) -> Iterator[None]:
         with console.status(what):
             yield
     else:
-        console.print(f"{datetime.datetime.now():%H:%M:%S}  {what}", markup=False, highlight=False)
+        console.print(f"{local_time():%H:%M:%S}  {what}", markup=False, highlight=False)
         yield
 
 
@@ -296,9 +303,7 @@ def counting(what: str, console: Console | None = None) -> Iterator[Callable[[in
     def report(done: int, total: int) -> None:
         bar.update(task, completed=done, total=total)
         if not console.is_terminal:
-            console.print(
-                f"{datetime.datetime.now():%H:%M:%S}  {what}: {done:,} of {total:,}", markup=False, highlight=False
-            )
+            console.print(f"{local_time():%H:%M:%S}  {what}: {done:,} of {total:,}", markup=False, highlight=False)
 
     with bar if console.is_terminal else contextlib.nullcontext():
         yield report

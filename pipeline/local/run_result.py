@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tandem.components.evaluator.results import MetricValue, Verdict
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tandem.components.evaluator.results import MetricValue, Verdict
 
 
 @dataclass(frozen=True)

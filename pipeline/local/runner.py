@@ -9,27 +9,27 @@ not run again while its settings, code and input are the same; a run that was in
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from tandem.pipeline import environment
-from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.local import progress, run_log
 from tandem.pipeline.local.failures import ComponentFailed, Interrupted, RunError, paragraph
 from tandem.pipeline.local.run_result import ComponentRun, RunResult
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from tfx.orchestration.pipeline import Pipeline
 
+    from tandem.pipeline.configuration.config import Config
     from tandem.pipeline.local.dag_runner import Artifacts
 
 _LOG = logging.getLogger("tandem.pipeline")
@@ -73,7 +73,7 @@ def working(config: Config, what: str, console: Console | None = None) -> Iterat
     _require_data(config)
     output = config.output_dir
     _make_owned(output)
-    log_file = output / "logs" / f"{what}-{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+    log_file = output / "logs" / f"{what}-{progress.local_time():%Y%m%d-%H%M%S}.log"
     with _locked(output), run_log.captured(log_file) as terminal, _no_arguments():
         try:
             yield console or Console(file=terminal), log_file
@@ -134,7 +134,7 @@ def run_components(
 
 def _require_data(config: Config) -> None:
     folder = config.data_folder
-    if "://" not in folder and not os.path.isdir(folder):
+    if "://" not in folder and not Path(folder).is_dir():
         raise RunError(f"there is no data folder {folder} (from --data, TANDEM_DATA or 'data_dir' in {config.file})")
 
 

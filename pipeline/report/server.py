@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.server
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandem.pipeline.local.failures import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOST = "127.0.0.1"
 REPORT_FILE = "report.html"

@@ -1,10 +1,9 @@
 """Sample logs with known truth: impressions, clicks, carts and conversions of an invented shop."""
 
-from tandem.pipeline.sample_logs.delays import CLICK_WINDOW_HOURS, CONVERSION_WINDOW_HOURS, late_conversion_share
+from tandem.pipeline.sample_logs.behaviour import CLICK_WINDOW_HOURS, CONVERSION_WINDOW_HOURS, late_conversion_share
 from tandem.pipeline.sample_logs.generator import GENERATOR_VERSION, MIN_IMPRESSIONS, write_sample_logs
-from tandem.pipeline.sample_logs.timeline import DAYS, EVAL_START, START
-from tandem.pipeline.sample_logs.truth import Reachable, SampleTruth, StreamCounts
-from tandem.pipeline.sample_logs.world import CART_RATE, CLICK_RATE, CONVERSION_RATE
+from tandem.pipeline.sample_logs.truth import Reachable, SampleTruth, StreamCounts, read_summary
+from tandem.pipeline.sample_logs.world import CART_RATE, CLICK_RATE, CONVERSION_RATE, DAYS, EVAL_START, START
 
 __all__ = [
     "CART_RATE",
@@ -21,5 +20,6 @@ __all__ = [
     "SampleTruth",
     "StreamCounts",
     "late_conversion_share",
+    "read_summary",
     "write_sample_logs",
 ]

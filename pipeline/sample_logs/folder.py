@@ -15,10 +15,11 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tandem.pipeline.sample_logs.files import write_json
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _MANIFEST = "manifest.json"
 _OUR_FILES = re.compile(
@@ -39,7 +40,8 @@ def is_complete(folder: Path, asked: Mapping[str, int]) -> bool:
 def write_manifest(folder: Path, asked: Mapping[str, int]) -> None:
     """Writes what was asked for, and the sizes of all the files that are there."""
     files = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
-    write_json(folder / _MANIFEST, {**asked, "files": dict(sorted(files.items()))})
+    content = {**asked, "files": dict(sorted(files.items()))}
+    (folder / _MANIFEST).write_text(json.dumps(content, indent=2) + "\n")
 
 
 def check_replaceable(folder: Path) -> None:

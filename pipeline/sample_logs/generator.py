@@ -3,29 +3,43 @@
     truth = write_sample_logs(Path("data/sample"), impressions=200_000)
     truth.best["click"].auc        # no model can be expected to rank better than this
 
-In the order of the data: `timeline`, `population`, `context` and `world` say who is shown what, and how likely
-the labels are; `delays` and `events` draw what happens then; `untidy`, `streams` and `log_writer` make it logs;
-`outcomes`, `truth` and `summary_file` keep what really happened; `folder` lets the files appear whole.
+In the order of the data: `population` and `world` say who is shown what, and how likely it is that something follows;
+`behaviour` draws what follows; `untidiness` and `streams` make it logs; `truth` keeps what really happened; `folder`
+lets the files appear whole.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tandem.pipeline.sample_logs.files import write_table
+import numpy as np
+import pyarrow.parquet
+
+from tandem.pipeline.sample_logs.behaviour import LABEL_OF, draw_events, label_probabilities
 from tandem.pipeline.sample_logs.folder import appearing_whole, check_replaceable, is_complete, write_manifest
-from tandem.pipeline.sample_logs.log_writer import LogWriter
-from tandem.pipeline.sample_logs.summary_file import read_summary, write_summary
-from tandem.pipeline.sample_logs.truth import SampleTruth
+from tandem.pipeline.sample_logs.streams import Batch, Streams, write_side_table
+from tandem.pipeline.sample_logs.truth import (
+    TABLE_SCHEMA,
+    Outcomes,
+    SampleTruth,
+    outcome_table,
+    read_summary,
+    write_summary,
+)
 from tandem.pipeline.sample_logs.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 _LOG = logging.getLogger("tandem.pipeline")
 
 GENERATOR_VERSION = 1  # stands in the manifest: logs of another version are written again
 MIN_IMPRESSIONS = 1_000
+
+_FIRST_ID = 1_000_000_000
 
 
 def write_sample_logs(
@@ -86,21 +100,28 @@ def _write(
 ) -> SampleTruth:
     (folder / "truth").mkdir()
     world = World(impressions, seed)
-    write_table(folder / "users.csv.gz", world.users.table)
-    write_table(folder / "items.csv.gz", world.items.table)
-    writer = LogWriter(folder, world, impressions, per_file, seed)
-    writer.write(progress)
-    outcomes = writer.outcomes
-    truth = SampleTruth(
-        impressions=impressions,
-        users=len(world.users.names),
-        items=len(world.items.names),
-        seed=seed,
-        streams=writer.counts,
-        positives=outcomes.positives(slice(None)),
-        eval_positives=outcomes.positives(outcomes.is_eval),
-        best=outcomes.best_ranking(slice(None)),
-        eval_best=outcomes.best_ranking(outcomes.is_eval),
-    )
+    write_side_table(folder / "users.csv.gz", world.users.table)
+    write_side_table(folder / "items.csv.gz", world.items.table)
+    streams, outcomes = Streams(folder, world), Outcomes(impressions)
+    with pyarrow.parquet.ParquetWriter(folder / "truth" / "probabilities.parquet", TABLE_SCHEMA) as table:
+        for number, first in enumerate(range(0, impressions, per_file)):
+            progress(first, impressions)
+            rng = np.random.default_rng([seed, 2, number])
+            end = min(first + per_file, impressions)
+            ids = _FIRST_ID + np.arange(first, end)
+            shown = world.show(rng, len(ids))
+            probabilities = world.event_probabilities(shown)
+            events = draw_events(rng, shown.time_ms, probabilities)
+            streams.write(Batch(number, end == impressions, rng, ids, shown), events)
+
+            rows = np.arange(len(ids))
+            labels = {
+                label: np.isin(rows, events[stream].row[events[stream].counted]) for stream, label in LABEL_OF.items()
+            }
+            of_labels = label_probabilities(probabilities)
+            outcomes.record(first, shown, of_labels, labels)
+            table.write_table(outcome_table(ids, of_labels, world.alignment(shown), labels))
+    progress(impressions, impressions)
+    truth = outcomes.truth(len(world.users.names), len(world.items.names), seed, streams.counts)
     write_summary(folder, truth)
     return truth

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from tandem.pipeline.sample_logs.draws import pick_skewed, skewed_shares
-from tandem.pipeline.sample_logs.text_columns import decoded, named
+from tandem.pipeline.sample_logs.draws import Floats, Integers, pick_skewed, skewed_shares
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SEGMENTS = ("commuters", "families", "gamers", "gardeners", "students", "travelers")
 CATEGORIES = (
@@ -39,10 +40,10 @@ class Population(NamedTuple):
     """
 
     names: pa.Array
-    popularity: np.ndarray
-    group: np.ndarray
-    taste: np.ndarray
-    effect: np.ndarray
+    popularity: Floats
+    group: Integers
+    taste: Floats
+    effect: Floats
     table: pa.Table
 
 
@@ -53,7 +54,7 @@ def draw_users(rng: np.random.Generator, count: int) -> Population:
     city = pick_skewed(rng, _CITIES, count)
     membership = rng.choice(len(_MEMBERSHIPS), count, p=(0.6, 0.28, 0.12))
     member_days = np.where(membership > 0, rng.exponential(500, count).astype(np.int64), -1)
-    names = named("u", rng.permutation(count) + 1)
+    names = _named("u", rng.permutation(count) + 1)
     effect = _effects(rng, count, ((0.5, age), (0.3, city), (0.6, membership)), own=0.4)
     effect[1] += 0.4 * membership
     return Population(
@@ -66,7 +67,7 @@ def draw_users(rng: np.random.Generator, count: int) -> Population:
             {
                 "user_id": names,
                 "age_band": decoded(_AGE_BANDS, age),
-                "city": named("city_", city),
+                "city": _named("city_", city),
                 "segment": decoded(SEGMENTS, segment),
                 "membership": decoded(_MEMBERSHIPS, membership),
                 "member_days": pa.array(member_days, mask=member_days < 0),
@@ -84,7 +85,7 @@ def draw_items(rng: np.random.Generator, count: int) -> Population:
     tag_count = rng.choice(_MOST_TAGS + 1, count, p=(0.08, 0.2, 0.27, 0.2, 0.15, 0.1))
     log_price = _log_prices(rng, category)
     rating = np.clip(_TYPICAL_RATING + 0.6 * rng.normal(size=count), 1, 5)
-    names = named("i", rng.permutation(count) + 1)
+    names = _named("i", rng.permutation(count) + 1)
 
     taste = _tastes(rng, count, ((0.65, category), (0.4, brand)), own=0.3) + 0.5 * _tag_tastes(rng, tags, tag_count)
     effect = _effects(rng, count, ((0.4, category), (0.4, brand), (0.3, seller)), own=0.5)
@@ -99,7 +100,7 @@ def draw_items(rng: np.random.Generator, count: int) -> Population:
         table=pa.table(
             {
                 "item_id": names,
-                "seller": named("seller_", seller),
+                "seller": _named("seller_", seller),
                 "brand": pa.array([f"brand_{code}" for code in brand], mask=rng.random(count) < 0.04),
                 "category": decoded(CATEGORIES, category),
                 "tags": _tag_cells(tags, tag_count),
@@ -110,37 +111,49 @@ def draw_items(rng: np.random.Generator, count: int) -> Population:
     )
 
 
-def _tastes(rng: np.random.Generator, count: int, parts: Sequence[tuple[float, np.ndarray]], own: float) -> np.ndarray:
+def decoded(values: Sequence[str], codes: Integers) -> pa.Array:
+    """Returns the values that the codes stand for."""
+    return pa.array(values).take(pa.array(codes))
+
+
+def _named(prefix: str, codes: Integers) -> pa.Array:
+    """Returns the prefix followed by the code."""
+    return pa.array([f"{prefix}{code}" for code in codes])
+
+
+def _tastes(rng: np.random.Generator, count: int, parts: Sequence[tuple[float, Integers]], own: float) -> Floats:
     """Sums random tastes of the features' values and one of each user or item: [2, count, rank]."""
-    taste = own * rng.normal(size=(2, count, _TASTE_RANK))
+    taste: Floats = own * rng.normal(size=(2, count, _TASTE_RANK))
     for weight, codes in parts:
         taste += weight * rng.normal(size=(2, int(codes.max()) + 1, _TASTE_RANK))[:, codes]
     return taste
 
 
-def _effects(rng: np.random.Generator, count: int, parts: Sequence[tuple[float, np.ndarray]], own: float) -> np.ndarray:
+def _effects(rng: np.random.Generator, count: int, parts: Sequence[tuple[float, Integers]], own: float) -> Floats:
     """The same for main effects: [2, count]."""
-    effect = own * rng.normal(size=(2, count))
+    effect: Floats = own * rng.normal(size=(2, count))
     for weight, codes in parts:
         effect += weight * rng.normal(size=(2, int(codes.max()) + 1))[:, codes]
     return effect
 
 
-def _log_prices(rng: np.random.Generator, category: np.ndarray) -> np.ndarray:
+def _log_prices(rng: np.random.Generator, category: Integers) -> Floats:
     """A log-normal body and a Pareto tail: most cost tens, a few cost thousands."""
     count = len(category)
     of_category = 0.6 * rng.normal(size=len(CATEGORIES))
-    log_price = _TYPICAL_LOG_PRICE + of_category[category] + 0.5 * rng.normal(size=count)
-    return log_price + np.where(rng.random(count) < 0.08, rng.exponential(1.5, count), 0)
+    log_price: Floats = _TYPICAL_LOG_PRICE + of_category[category] + 0.5 * rng.normal(size=count)
+    log_price += np.where(rng.random(count) < 0.08, rng.exponential(1.5, count), 0)
+    return log_price
 
 
-def _tag_tastes(rng: np.random.Generator, tags: np.ndarray, tag_count: np.ndarray) -> np.ndarray:
+def _tag_tastes(rng: np.random.Generator, tags: Integers, tag_count: Integers) -> Floats:
     """Sums the tastes of each item's first `tag_count` tags, scaled to the spread of one: [2, count, rank]."""
     worn = np.arange(_MOST_TAGS) < tag_count[:, None]
     tastes = rng.normal(size=(2, _TAGS, _TASTE_RANK))[:, tags] * worn[:, :, None]
-    return tastes.sum(axis=2) / np.sqrt(np.maximum(tag_count, 1))[:, None]
+    scaled: Floats = tastes.sum(axis=2) / np.sqrt(np.maximum(tag_count, 1))[:, None]
+    return scaled
 
 
-def _tag_cells(tags: np.ndarray, tag_count: np.ndarray) -> pa.Array:
+def _tag_cells(tags: Integers, tag_count: Integers) -> pa.Array:
     different = (dict.fromkeys(row[:worn]) for row, worn in zip(tags, tag_count, strict=True))
     return pa.array([",".join(f"tag_{tag}" for tag in row) for row in different])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from tandem.pipeline.local.progress import ComponentState, End, LiveProgress, PlainProgress, Progress, duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.table import Table
 
 SHOWN_BEFORE, SHOWN_AFTER = 6, 3
 """Rows of the live table above and below the run that is going on: many runs do not fit on a screen."""

@@ -6,10 +6,14 @@ import contextlib
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tandem.pipeline.fingerprints import PACKAGE
-from tandem.pipeline.trials.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tandem.pipeline.trials.job import Job
 
 COMMAND = (sys.executable, "-m", "tandem.pipeline.trials.worker")
 SECONDS_TO_END = 10.0

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx.types import Artifact, artifact_utils
 
@@ -15,11 +13,16 @@ from tandem.models.training.checkpoints import digest, files_below
 from tandem.models.training.dataset import matching_files
 from tandem.models.training.trainer import TrainerConfig
 from tandem.models.variants import settings_of
-from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.fingerprints import TRIAL, fingerprint
 from tandem.pipeline.pipeline import trainer_settings
 from tandem.pipeline.trials.job import Job, TrialFiles
 from tandem.pipeline.trials.trial import LIGHTGBM, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from tandem.pipeline.configuration.config import Config
 
 AS_IT_IS = "as_it_is"
 """The folder of a system without ablation."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from tandem.models.batch import RowFormat
-from tandem.models.features import FeatureLayout
-from tandem.models.learner import Learner
-from tandem.models.tasks import TaskGraph
 from tandem.models.training.dataset import read_examples
 from tandem.pipeline.trials.report import Distribution, Inside
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tandem.models.features import FeatureLayout
+    from tandem.models.learner import Learner
+    from tandem.models.tasks import TaskGraph
 
 BATCH_ROWS = 4096
 MOST_ROWS = 1_000_000
@@ -31,9 +37,9 @@ def look_inside(learner: Learner, graph: TaskGraph, layout: FeatureLayout, files
       files: Transformed examples; the first million rows are looked at.
     """
     by_row = tf.function(learner.by_row, autograph=False)
-    sums: dict[str, np.ndarray] = {}
-    temperatures: dict[str, list[np.ndarray]] = defaultdict(list)
-    label_parts: list[np.ndarray] = []
+    sums: dict[str, NDArray[np.float64]] = {}
+    temperatures: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    label_parts: list[NDArray[np.int32]] = []
     rows = RowFormat(layout, len(graph))
     for batch in read_examples(files, rows, BATCH_ROWS).take(-(-MOST_ROWS // BATCH_ROWS)):
         label_parts.append(batch.labels.numpy())
@@ -53,7 +59,7 @@ def look_inside(learner: Learner, graph: TaskGraph, layout: FeatureLayout, files
     )
 
 
-def by_labels(values: np.ndarray, labels: Mapping[str, np.ndarray]) -> dict[str, Distribution]:
+def by_labels(values: NDArray[np.float32], labels: Mapping[str, NDArray[np.int32]]) -> dict[str, Distribution]:
     """Returns how the values are distributed among rows of the same labels.
 
     Args:

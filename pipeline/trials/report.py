@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
+
+from tandem import files
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Distribution(BaseModel, extra="forbid", frozen=True):
@@ -82,11 +86,8 @@ class TrialReport(BaseModel, extra="forbid", frozen=True):
 
 
 def write_report(path: Path, report: TrialReport) -> None:
-    """Writes a report under another name, then renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    """Writes a report."""
+    files.write(path, report.model_dump_json(indent=2) + "\n")
 
 
 def read_report(path: Path, digest: str) -> TrialReport | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
-
-from rich.console import Console
 
 from tandem.pipeline.local.failures import Interrupted, RunError
 from tandem.pipeline.trials import board, child
 from tandem.pipeline.trials.report import TrialReport, read_report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from tandem.pipeline.local.progress import End
     from tandem.pipeline.trials.job import Job
     from tandem.pipeline.trials.trial import Trial
 
@@ -45,7 +47,8 @@ def run_trials(plan: Sequence[Trial], jobs: Sequence[Job], console: Console) -> 
     done = TrialOutcomes([], {}, 0)
     with board.create(console, [str(each) for each in plan]) as shown:
         for each, job in zip(plan, jobs, strict=True):
-            name, end = str(each), "failed"
+            name = str(each)
+            end: End = "failed"
             shown.start(name)
             try:
                 report = read_report(job.result, job.digest)
@@ -62,7 +65,7 @@ def run_trials(plan: Sequence[Trial], jobs: Sequence[Job], console: Console) -> 
                 end = "interrupted"
                 raise Interrupted(name) from None
             finally:
-                shown.finish(name, end)  # type: ignore[arg-type]
+                shown.finish(name, end)
     if not done.reports:
         raise RunError("\n".join(["no run succeeded", *(f"{name}: {why}" for name, why in done.failed.items())]))
     return done

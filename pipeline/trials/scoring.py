@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +17,11 @@ import tensorflow as tf
 from tandem.components.metrics.groups import NO_GROUP, group_codes
 from tandem.components.metrics.slicing import Column
 from tandem.components.metrics.values import output_values
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tandem.models.tasks import TaskGraph
 
 BATCH_ROWS = 4096
 LATENCY_ROWS, WARM_UP_CALLS, TIMED_CALLS = 512, 10, 50
@@ -40,7 +44,7 @@ def evaluate(
     Returns:
       By output, then by metric; None where it has no value.
     """
-    parts: dict[str, list[np.ndarray]] = {"": []}
+    parts: dict[str, list[NDArray[Any]]] = {"": []}
     spec = {label: tf.io.FixedLenFeature([], tf.int64) for label in graph.labels}
     for batch in _raw_examples(files):
         columns = tf.io.parse_example(batch, {**spec, group_by: tf.io.RaggedFeature(tf.string)})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tandem.pipeline.trials.report import Speed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LEAST_STEPS = 20
 """The time of fewer steps says nothing."""

@@ -7,8 +7,7 @@ A model per task. A task that is given another learns from its parent's positive
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -16,10 +15,19 @@ import tensorflow_transform as tft
 
 from tandem.models.batch import RowFormat, feature_spec
 from tandem.models.features import IDS, NUMBERS, FeatureLayout
-from tandem.models.tasks import TaskGraph
 from tandem.models.training.dataset import read_examples
-from tandem.models.training.trainer import Inputs
-from tandem.pipeline.trials.scoring import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from tandem.models.tasks import TaskGraph
+    from tandem.models.training.trainer import Inputs
+    from tandem.pipeline.trials.scoring import Answer
+
+_Numbers: TypeAlias = "NDArray[np.floating[Any]]"
+_Labels: TypeAlias = "NDArray[np.int32]"
 
 SETTINGS = {
     "objective": "binary",
@@ -95,14 +103,14 @@ def answer_of(boosters: Mapping[str, Any], graph: TaskGraph, layout: FeatureLayo
         columns = tf.autograph.experimental.do_not_convert(layer)(tf.io.parse_example(examples, spec))
         return {name: columns[name] for name in inputs}
 
-    def answer(examples: tf.Tensor) -> dict[str, np.ndarray]:
+    def answer(examples: tf.Tensor) -> dict[str, _Numbers]:
         matrix = _matrix({name: values.numpy() for name, values in transformed(examples).items()})
         return graph.probabilities({task: booster.predict(matrix) for task, booster in boosters.items()})
 
     return answer
 
 
-def _read(files: list[str], layout: FeatureLayout, graph: TaskGraph) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _read(files: list[str], layout: FeatureLayout, graph: TaskGraph) -> tuple[_Numbers, dict[str, _Labels]]:
     """Returns the features, [N, W + n], and the labels by name, [N]."""
     features, labels = [], []
     for batch in read_examples(files, RowFormat(layout, len(graph)), BATCH_ROWS):
@@ -112,16 +120,14 @@ def _read(files: list[str], layout: FeatureLayout, graph: TaskGraph) -> tuple[np
     return np.concatenate(features), dict(zip(graph.labels, columns, strict=True))
 
 
-def _of_task(
-    rows: np.ndarray, labels: Mapping[str, np.ndarray], graph: TaskGraph, task: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _of_task(rows: _Numbers, labels: Mapping[str, _Labels], graph: TaskGraph, task: str) -> tuple[_Numbers, _Labels]:
     """Returns the rows that a task learns from, and their labels."""
     mask = graph.masks(labels)[task]
     chosen = slice(None) if mask is None else mask > 0
     return rows[chosen], labels[graph.label(task)][chosen]
 
 
-def _matrix(features: Mapping[str, np.ndarray]) -> np.ndarray:
+def _matrix(features: Mapping[str, NDArray[Any]]) -> _Numbers:
     """Puts ids and numbers side by side; float64 only where float32 would round an id."""
     parts = [features[name] for name in (IDS, NUMBERS) if name in features]
     wide = IDS in features and features[IDS].size and features[IDS].max() >= LARGEST_FLOAT32_ID

@@ -71,7 +71,8 @@ def _network(job: Job) -> TrialReport:
         signature = tf.saved_model.load(exported).signatures["serving_default"]
 
         def answer(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-            return signature(examples=examples)
+            answers: dict[str, tf.Tensor] = signature(examples=examples)
+            return answers
 
         logger.info("evaluating")
         metrics = evaluate(answer, job.files.raw_evaluation, trained.graph, job.group_by)

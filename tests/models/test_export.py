@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_the_variables_stored_are_exactly_the_networks(exported, recipe):
     learner, path = exported(recipe)
     stored = [
         tuple(shape)
-        for name, shape in tf.train.list_variables(os.path.join(path, "variables", "variables"))
+        for name, shape in tf.train.list_variables(f"{path}/variables/variables")
         if name.endswith("VARIABLE_VALUE")
     ]
     assert sorted(stored) == sorted(tuple(v.shape) for v in learner.network.variables)
@@ -101,8 +102,7 @@ def operations(path):
     from tensorflow.core.protobuf import saved_model_pb2
 
     model = saved_model_pb2.SavedModel()
-    with open(os.path.join(path, "saved_model.pb"), "rb") as file:
-        model.ParseFromString(file.read())
+    model.ParseFromString(Path(path, "saved_model.pb").read_bytes())
     graph = model.meta_graphs[0].graph_def
     nodes = [node.op for node in graph.node] + [node.op for f in graph.library.function for node in f.node_def]
     return {kind: nodes.count(kind) for kind in nodes}
@@ -116,8 +116,7 @@ def test_pico_leaves_no_operation_behind(exported, recipe):
 
 def test_the_folder_says_what_it_is(exported):
     _, path = exported("shared_bottom")
-    with open(os.path.join(path, "assets.extra", "tandem.json")) as file:
-        description = json.load(file)
+    description = json.loads(Path(path, "assets.extra", "tandem.json").read_text())
     assert description == {
         "outputs": ["click", "view_given_click", "click_and_view"],
         "inputs": ["age", "city", "price", "tags", "user"],

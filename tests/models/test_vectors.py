@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -70,4 +71,4 @@ def test_mistakes_are_told_with_what_there_is(exported, tmp_path):
     with pytest.raises(ValueError, match="it is no exported model"):
         feature_vectors(os.fspath(tmp_path), "user")
     with pytest.raises(ValueError, match=r"must end in \.parquet or \.csv, got 'user\.txt'"):
-        vector_file.write(path, "user", vector_file.Path("user.txt"))
+        vector_file.write(path, "user", Path("user.txt"))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -57,7 +56,7 @@ def test_none_yet(blessed: Callable, serving: pathlib.Path, caplog: pytest.LogCa
     assert reason == f"no other model is pushed in {serving}: compared with absolute thresholds only"
     assert reason in caplog.text
     assert not output.has_custom_property("version")
-    assert os.listdir(output.uri) == []
+    assert list(pathlib.Path(output.uri).iterdir()) == []
 
 
 def test_resolves_by_itself_where_no_driver_ran(blessed: Callable, serving: pathlib.Path) -> None:
@@ -101,11 +100,11 @@ def test_other_outputs(blessed: Callable, serving: pathlib.Path) -> None:
     assert output.get_string_custom_property("reason") == (
         "the last blessed model answers [buy, click], the candidate [click]: compared with absolute thresholds only"
     )
-    assert os.listdir(output.uri) == []
+    assert list(pathlib.Path(output.uri).iterdir()) == []
 
 
 def test_candidate_must_say_what_it_answers(blessed: Callable, candidate: standard_artifacts.Model) -> None:
-    shutil.rmtree(os.path.join(candidate.uri, "Format-Serving", "assets.extra"))
+    shutil.rmtree(pathlib.Path(candidate.uri, "Format-Serving", "assets.extra"))
     with pytest.raises(ManifestError, match="has no assets"):
         blessed()
 

@@ -41,8 +41,20 @@ def test_new_rows_are_compared_with_the_newest_and_old_ones_with_what_they_were_
     ]
 
 
+def test_the_folder_may_be_in_an_object_store() -> None:
+    store = AcceptedStatistics("ram://accepted/statistics")
+    first, second = _of("a"), _of("b")
+    for each in (first, second):
+        store.accept(each)
+    assert store.accepted(fingerprint(first))
+    assert store.before(fingerprint(second)) == first
+    for number in range(KEPT):
+        store.accept(_of(*["c"] * (number + 1)))
+    assert not store.accepted(fingerprint(second))
+
+
 def test_what_is_half_written_or_foreign_does_not_count(tmp_path: pathlib.Path) -> None:
-    for name in (".000009-0123456789abcdef.pb.tmp", "000009-0123456789abcdef.pb.bak", "notes.txt"):
+    for name in (f".000009-0123456789abcdef.pb.{'0' * 32}", "000009-0123456789abcdef.pb.bak", "notes.txt"):
         (tmp_path / name).write_text("")
     assert AcceptedStatistics(str(tmp_path)).before("0" * 16) is None
 

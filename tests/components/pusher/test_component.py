@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pathlib
+import posixpath
 from collections.abc import Callable
 
 import pytest
@@ -55,7 +55,7 @@ def push(
 
 def _versions(tmp_path: pathlib.Path) -> list[str]:
     folder = tmp_path / "serving" / "ranker"
-    return sorted(os.listdir(folder)) if folder.exists() else []
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 def test_blessed(push: Callable, model: standard_artifacts.Model, tmp_path: pathlib.Path) -> None:
@@ -120,13 +120,13 @@ def test_model_in_an_object_store_is_fetched() -> None:
     artifact = standard_artifacts.Model()
     artifact.uri = "ram://models/7"
     for name in ("saved_model.pb", "variables/data"):
-        tf.io.gfile.makedirs(os.path.dirname(f"ram://models/7/Format-Serving/{name}"))
+        tf.io.gfile.makedirs(posixpath.dirname(f"ram://models/7/Format-Serving/{name}"))
         with tf.io.gfile.GFile(f"ram://models/7/Format-Serving/{name}", "w") as file:
             file.write(name)
     with local_model(artifact) as path:
         assert pathlib.Path(path, "variables", "data").read_text() == "variables/data"
         assert len(fingerprint(path)) == 64
-    assert not os.path.exists(path)
+    assert not pathlib.Path(path).exists()
 
 
 def _component(**settings: str) -> AtomicPusher:

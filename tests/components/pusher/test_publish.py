@@ -30,7 +30,7 @@ def _model(folder: pathlib.Path, content: str) -> str:
 
 
 def _names(folder: pathlib.Path) -> list[str]:
-    return sorted(os.listdir(folder)) if folder.exists() else []
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_a_server_of_another_user_can_read_it(model: str, serving: pathlib.Path)
         path = publish(model, str(serving)).path
     finally:
         os.umask(umask)
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o755
-    assert stat.S_IMODE(os.stat(os.path.join(path, "saved_model.pb")).st_mode) == 0o644
+    assert stat.S_IMODE(pathlib.Path(path).stat().st_mode) == 0o755
+    assert stat.S_IMODE(pathlib.Path(path, "saved_model.pb").stat().st_mode) == 0o644
 
 
 def test_same_model_is_not_pushed_twice(model: str, serving: pathlib.Path) -> None:
@@ -126,17 +126,17 @@ def test_number_taken_at_the_last_moment(
     model: str, serving: pathlib.Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(publishing.time, "time", lambda: 1000.0)
-    rename, tried = os.rename, []
+    rename, tried = pathlib.Path.rename, []
 
-    def taken_first(source: str, target: str) -> None:
-        tried.append(os.path.basename(target))
+    def taken_first(source: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+        tried.append(target.name)
         if len(tried) == 1 and kind == "folder":
-            _model(pathlib.Path(target), "of a faster push")
+            _model(target, "of a faster push")
         elif len(tried) == 1:
-            pathlib.Path(target).write_text("of somebody else")
-        rename(source, target)
+            target.write_text("of somebody else")
+        return rename(source, target)
 
-    monkeypatch.setattr(publishing.os, "rename", taken_first)
+    monkeypatch.setattr(pathlib.Path, "rename", taken_first)
     publication = publish(model, str(serving))
     assert tried == ["1000", "1001"]
     assert publication.version == 1001
@@ -150,9 +150,9 @@ def test_failure_in_the_middle_leaves_nothing(
 ) -> None:
     copy, seen = publishing._copy_file, []
 
-    def disk_full(source: str, target: str) -> None:
+    def disk_full(source: pathlib.Path, target: pathlib.Path) -> None:
         if seen:
-            raise OSError(errno.ENOSPC, "No space left on device", target)
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
         seen.append(target)
         copy(source, target)
 
@@ -164,10 +164,10 @@ def test_failure_in_the_middle_leaves_nothing(
 
 
 def test_failing_rename_leaves_nothing(model: str, serving: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(source: str, target: str) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", target)
+    def refuse(source: pathlib.Path, target: pathlib.Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(target))
 
-    monkeypatch.setattr(publishing.os, "rename", refuse)
+    monkeypatch.setattr(pathlib.Path, "rename", refuse)
     with pytest.raises(PermissionError):
         publish(model, str(serving))
     assert _names(serving) == []
@@ -179,11 +179,11 @@ def test_damaged_copy_is_not_published(
 ) -> None:
     copy = publishing._copy_file
 
-    def damaged(source: str, target: str) -> None:
-        if not target.endswith("variables.data"):
+    def damaged(source: pathlib.Path, target: pathlib.Path) -> None:
+        if target.name != "variables.data":
             copy(source, target)
         elif damage == "altered":
-            pathlib.Path(target).write_text("something else")
+            target.write_text("something else")
 
     monkeypatch.setattr(publishing, "_copy_file", damaged)
     with pytest.raises(CopyMismatchError, match=f"not {fingerprint(model)}"):
@@ -214,10 +214,8 @@ publishing.publish(sys.argv[1], sys.argv[2])
     assert _names(serving) == [leftover, str(first.version)], "a push that may be alive was removed"
 
     old = time.time() - publishing.STALE_AFTER_SECONDS - 60
-    for parent, folders, files in os.walk(serving / leftover):
-        for name in (*folders, *files):
-            os.utime(os.path.join(parent, name), (old, old))
-    os.utime(serving / leftover, (old, old))
+    for path in (*(serving / leftover).rglob("*"), serving / leftover):
+        os.utime(path, (old, old))
     shutil.rmtree(first.path)
     second = publish(model, str(serving))
     assert _names(serving) == [str(second.version)]
@@ -248,7 +246,7 @@ for source in sys.argv[3:]:
 """
     models = [[_model(tmp_path / f"{i}-{j}", f"{i} {j}") for j in range(10)] for i in range(2)]
     processes = [_run(code, str(i), str(serving), *models[i]) for i in range(2)]
-    while not all(os.path.exists(f"{serving}.{i}.ready") for i in range(2)):
+    while not all(pathlib.Path(f"{serving}.{i}.ready").exists() for i in range(2)):
         assert all(process.poll() is None for process in processes)
         time.sleep(0.001)
     pathlib.Path(f"{serving}.go").touch()

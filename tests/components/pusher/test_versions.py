@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pathlib
 
 import pytest
@@ -63,7 +62,7 @@ def test_versions_are_complete_ones_newest_first(tmp_path: pathlib.Path) -> None
     for name in ("9", "10", "007", ".pushing-11-1-aa", "v12", "99999999999999999999"):
         _write(tmp_path / name, {"saved_model.pb": "graph"})
     (tmp_path / "13").mkdir()
-    assert [(v.number, os.path.basename(v.path)) for v in pushed_versions(str(tmp_path))] == [
+    assert [(v.number, pathlib.Path(v.path).name) for v in pushed_versions(str(tmp_path))] == [
         (10, "10"),
         (9, "9"),
         (7, "007"),

@@ -101,7 +101,7 @@ def test_the_page(table):
 
 def test_the_terminal_shows_the_same_cells(table, tmp_path):
     found = tuple(sections(table, GRAPH, ()))
-    console = Console(file=io.StringIO(), width=100)
+    console = Console(file=io.StringIO(), width=120)
     terminal.show(Outcome(table, found, tmp_path, ("table.md", "table.json"), 8, 3, 61.0), console)
     text = console.file.getvalue()
     for section in found:

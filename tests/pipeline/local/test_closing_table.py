@@ -2,6 +2,7 @@ import dataclasses
 import io
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.console import Console
 from tandem.components.evaluator.results import Finding, MetricValue, Verdict
 from tandem.pipeline.local import closing_table
 from tandem.pipeline.local.run_result import ComponentRun, RunResult
+from tandem.pipeline.sample_logs import write_sample_logs
 
 REASON = Finding((), "click", "auc", 0.51, 0.6, "absolute", None, "auc of click is 0.5100, below its bound 0.6")
 
@@ -137,3 +139,32 @@ def test_names_with_brackets_are_no_markup(result):
 def test_metric_is_over_all_rows(result):
     assert result.metric("click", "auc") == 0.7123
     assert result.metric("click", "auc", "baseline") is None
+
+
+def test_what_is_in_sample_logs(tmp_path):
+    truth = write_sample_logs(tmp_path / "logs", 2_000)
+    console = Console(file=io.StringIO(), width=140)
+    closing_table.show_sample(tmp_path / "logs", truth, console)
+    text = console.file.getvalue()
+    assert f"2,000 impressions of {truth.users:,} users and {truth.items:,} items written to {tmp_path}/logs" in text
+    best = truth.eval_best["click"]
+    assert row(text, "click") == [f"{best.auc:.4f}", f"{best.gauc:.4f}"]
+
+
+def test_what_can_be_trained():
+    recipes = {"mmoe": SimpleNamespace(summary="Mixture of experts"), "esmm": SimpleNamespace(summary="Entire space")}
+    shared = {"no_gate": SimpleNamespace(summary="without gates")}
+    console = Console(file=io.StringIO(), width=140)
+    closing_table.show_systems(recipes, {"mmoe": shared, "mmoe_pico": shared}, {"trees": "No network"}, console)
+    assert console.file.getvalue().splitlines() == [
+        "esmm   Entire space",
+        "mmoe   Mixture of experts",
+        "",
+        "ablations of mmoe, mmoe_pico, for `tandem bench --systems NAME/ABLATION`:",
+        "",
+        "no_gate   without gates",
+        "",
+        "for `tandem bench` only:",
+        "",
+        "trees   No network",
+    ]

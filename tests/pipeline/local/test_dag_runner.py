@@ -1,5 +1,6 @@
 import io
 import sqlite3
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -27,8 +28,7 @@ class MoodyExecutor(base_executor.BaseExecutor):
     mood = "good"
 
     def Do(self, input_dict, output_dict, exec_properties):
-        with open(f"{output_dict['model'][0].uri}/weights", "w") as file:
-            file.write("1")
+        Path(output_dict["model"][0].uri, "weights").write_text("1")
         if MoodyExecutor.mood == "bad":
             raise ValueError("the weights are too heavy")
         if MoodyExecutor.mood == "interrupted":
@@ -104,8 +104,7 @@ def test_an_edited_schema_is_noticed(run):
     run()
     runner, status = run(schema='feature { name: "b" type: BYTES }')
     assert status == {"CuratedSchema": "done", "Moody": "done"}
-    with open(f"{runner.outputs['CuratedSchema']['schema'][0].uri}/schema.pbtxt") as file:
-        assert '"b"' in file.read()
+    assert '"b"' in Path(runner.outputs["CuratedSchema"]["schema"][0].uri, "schema.pbtxt").read_text()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tandem.pipeline.local.progress import LiveProgress, PlainProgress, counting, create, working
 
-NOW = datetime.datetime(2024, 3, 1, 9, 30, 5)
+NOW = datetime.datetime(2024, 3, 1, 9, 30, 5, tzinfo=datetime.timezone.utc)
 LOG = logging.getLogger("tandem.anything")
 
 

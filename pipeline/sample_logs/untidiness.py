@@ -5,13 +5,16 @@ All that a pipeline may call bad stays below 5% of a stream, even with the late 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from tandem.pipeline.sample_logs.draws import rounded_share, sample_rows
-from tandem.pipeline.sample_logs.timeline import HOUR_MS
+from tandem.pipeline.sample_logs.draws import Integers, rounded_share, sample_rows
+from tandem.pipeline.sample_logs.world import HOUR_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Shares of a stream's first rows.
 REPEATED = {"impressions": 0.01, "clicks": 0.02, "carts": 0.02, "conversions": 0.02}
@@ -21,18 +24,18 @@ ORPHANS = {"clicks": 0.003, "carts": 0.005, "conversions": 0.005}
 _FIRST_UNKNOWN_ID = 900_000_000_000  # ids of impressions that no file holds
 
 
-def repeated_rows(rng: np.random.Generator, stream: str, rows: int) -> np.ndarray:
+def repeated_rows(rng: np.random.Generator, stream: str, rows: int) -> Integers:
     """Draws which of a stream's rows come again; a row may do so twice."""
     return sample_rows(rng, REPEATED[stream], rows)
 
 
-def repeat_delays(rng: np.random.Generator, stream: str, count: int) -> np.ndarray:
-    """Draws how many milliseconds later than the first row a repeated one says it was: [count] int64.
+def repeat_delays(rng: np.random.Generator, stream: str, count: int) -> Integers:
+    """Draws how many milliseconds later than the first row a repeated one says it was: [count].
 
     Half of the repeated clicks are the same row again, half are impatient double clicks; other events are the same.
     """
     moments = rng.integers(200, 2_000, count)
-    return moments * (np.arange(count) % 2) * (stream == "clicks")
+    return moments * (np.arange(count) % 2) * int(stream == "clicks")
 
 
 class OrphanSource:
@@ -46,22 +49,22 @@ class OrphanSource:
         rng: np.random.Generator,
         stream: str,
         events: int,
-        ids: np.ndarray,
-        shown_ms: np.ndarray,
-        childless: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
+        ids: Integers,
+        shown_ms: Integers,
+        childless: Integers,
+    ) -> tuple[Integers, Integers]:
         """Draws the orphans of one file, half of them of childless impressions and the others of unknown ones.
 
         Args:
           rng: Random numbers.
           stream: Name of the stream.
           events: How many events with a parent the file has.
-          ids: [B] int64, of the file's impressions.
-          shown_ms: [B] int64, their times.
+          ids: [B], of the file's impressions.
+          shown_ms: [B], their times.
           childless: Rows of impressions after which an event of this stream is an orphan.
 
         Returns:
-          Impression ids and times, [orphans] int64 each.
+          Impression ids and times, [orphans] each.
         """
         orphans = rounded_share(rng, ORPHANS[stream], events)
         known = rng.choice(childless, min(orphans // 2, len(childless)), replace=False)
