@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment.prepare()
     options = _parser().parse_args(arguments)
     from tandem.pipeline.configuration.errors import ConfigError
-    from tandem.pipeline.local.failures import Interrupted, RunError
+    from tandem.pipeline.failures import Interrupted, RunError
 
     try:
         return options.command(options)

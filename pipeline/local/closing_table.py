@@ -186,7 +186,6 @@ def _next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
         "the report in a browser; the file opens from disk, too",
     )
     yield f"{tools}tandem models", "other recipes for `model: {recipe: ...}`"
-    yield "make test", "the tests"
 
 
 def _tools() -> str:

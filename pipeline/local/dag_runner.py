@@ -20,7 +20,7 @@ from tfx.orchestration.portable.python_executor_operator import PythonExecutorOp
 from tfx.proto.orchestration import executable_spec_pb2
 from tfx.types import Artifact
 
-from tandem.pipeline.local.failures import ComponentFailed, Interrupted
+from tandem.pipeline.failures import ComponentFailed, Interrupted
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tandem.pipeline import environment
+from tandem.pipeline.failures import ComponentFailed, Interrupted, RunError, paragraph
 from tandem.pipeline.local import progress, run_log
-from tandem.pipeline.local.failures import ComponentFailed, Interrupted, RunError, paragraph
 from tandem.pipeline.local.run_result import ComponentRun, RunResult
 
 if TYPE_CHECKING:

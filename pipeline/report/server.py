@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tandem.pipeline.local.failures import RunError
+from tandem.pipeline.failures import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tandem.pipeline.local.failures import Interrupted, RunError
+from tandem.pipeline.failures import Interrupted, RunError
 from tandem.pipeline.trials import board, child
 from tandem.pipeline.trials.report import TrialReport, read_report
 

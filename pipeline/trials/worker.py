@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TextIO
 
 from tandem.pipeline import environment
+from tandem.pipeline.failures import reason
 from tandem.pipeline.local import run_log
-from tandem.pipeline.local.failures import reason
 from tandem.pipeline.trials.job import Job
 from tandem.pipeline.trials.report import TrialReport, write_report
 

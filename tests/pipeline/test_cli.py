@@ -9,7 +9,7 @@ import pytest
 
 from tandem.pipeline import cli
 from tandem.pipeline.configuration.errors import ConfigError
-from tandem.pipeline.local.failures import Interrupted, RunError
+from tandem.pipeline.failures import Interrupted, RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,8 +12,8 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from tandem.components.curated_schema.component import CuratedSchema
+from tandem.pipeline.failures import ComponentFailed, Interrupted
 from tandem.pipeline.local.dag_runner import DagRunner, component_names
-from tandem.pipeline.local.failures import ComponentFailed, Interrupted
 from tandem.pipeline.local.progress import PlainProgress
 
 STATES = (

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from tandem.pipeline.configuration.config import load
+from tandem.pipeline.failures import ComponentFailed, Interrupted, RunError
 from tandem.pipeline.local import runner
-from tandem.pipeline.local.failures import ComponentFailed, Interrupted, RunError
 
 ROOT = Path(__file__).resolve().parents[3]
 

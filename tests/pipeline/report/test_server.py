@@ -11,7 +11,7 @@ import pytest
 
 from tandem.components.run_report.executor import REPORT_FILE
 from tandem.pipeline import cli
-from tandem.pipeline.local.failures import RunError
+from tandem.pipeline.failures import RunError
 from tandem.pipeline.report import server
 
 ROOT = Path(__file__).resolve().parents[3]

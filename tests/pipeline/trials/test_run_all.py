@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from tandem.pipeline.local.failures import Interrupted, RunError
+from tandem.pipeline.failures import Interrupted, RunError
 from tandem.pipeline.trials import child, run_all
 from tandem.pipeline.trials.report import write_report
 from tandem.pipeline.trials.trial import Trial

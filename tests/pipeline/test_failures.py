@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.pipeline.local.failures import ComponentFailed, paragraph, reason
+from tandem.pipeline.failures import ComponentFailed, paragraph, reason
 
 BEAM = """Traceback (most recent call last):
   File "worker.py", line 300, in _execute
