@@ -2,20 +2,26 @@
 
 TFX reuses a finished component when its inputs and settings are the same; it does not look at the code. So every
 component is given the fingerprint of its module and of all modules of this project that it imports, directly or not.
-The imports are read from the source text; nothing is executed.
+The imports are read from the source text, and so are references to classes that are imported when they are needed,
+"tandem.models.backbones.mmoe:MMoE"; nothing is executed.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tandem
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(tandem.__file__).resolve().parents[1]
 PACKAGES = ("tandem",)
+_REFERENCE = re.compile(r"\w+(\.\w+)+:\w+")
 
 
 def code_version(*modules: str, root: Path = ROOT, packages: tuple[str, ...] = PACKAGES) -> str:
@@ -60,7 +66,7 @@ def _file(module: str, root: Path) -> Path | None:
 
 
 def _imports(source: bytes, module: str, path: Path) -> Iterator[str]:
-    """Yields the dotted names a source may import: `from a import b` may mean the module `a.b`."""
+    """Yields the dotted names a source may import: `from a import b` may mean the module `a.b`, "a.b:C" means it."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(source, filename=str(path))):
         if isinstance(node, ast.Import):
@@ -70,3 +76,5 @@ def _imports(source: bytes, module: str, path: Path) -> Iterator[str]:
             base = ".".join([*above, *([node.module] if node.module else [])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _REFERENCE.fullmatch(node.value):
+            yield node.value.partition(":")[0]

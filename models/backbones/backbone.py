@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel
 
+from tandem.models.backbones.settings import BackboneSettings
 from tandem.models.tasks import TaskGraph
 
 
@@ -42,8 +42,7 @@ class Backbone(keras.layers.Layer, abc.ABC):
 
     learners = 1
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """No settings."""
+    Settings: ClassVar[type[BackboneSettings]] = BackboneSettings
 
     def __init__(self, graph: TaskGraph, settings: Any):
         super().__init__(name=type(self).__name__.lower())

@@ -6,7 +6,6 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from tandem.pipeline.local.progress import duration
-from tandem.pipeline.local.run_result import RunResult
 
 if TYPE_CHECKING:
-    from tandem.models.registry import Recipe
+    from collections.abc import Iterator, Mapping
+
+    from tandem.models.recipes import Recipe
     from tandem.models.variants import Variant
+    from tandem.pipeline.local.run_result import RunResult
     from tandem.pipeline.sample_logs import SampleTruth
 
 _COLUMNS = (
@@ -137,9 +138,9 @@ def show_systems(
     """Prints what can be trained.
 
     Args:
-      recipes: Of the registry.
+      recipes: By name.
       variants: By recipe, its ablations.
-      comparisons: By name, what stands outside of the registry.
+      comparisons: By name, what is no recipe.
       console: None: standard output.
     """
     console = console or _console()

@@ -9,7 +9,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tandem.models.export import Signatures, export
-from tandem.models.registry import RECIPES, build
+from tandem.models.recipes import RECIPES
+from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
 from tandem.models.vocabulary import read_vocabulary
 

@@ -5,13 +5,14 @@ from tandem.pipeline.fingerprints import code_version
 
 @pytest.fixture
 def project(tmp_path):
-    """A package `rooms`: a imports b and c, b imports the sub-package, d stands alone."""
+    """A package `rooms`: a imports b and c and refers to e, b imports the sub-package, d stands alone."""
     files = {
         "rooms/__init__.py": "",
-        "rooms/a.py": "from rooms.b import f\nimport os\n\ndef g():\n    from . import c\n",
+        "rooms/a.py": "from rooms.b import f\nimport os\n\ndef g():\n    from . import c\n\nE = 'rooms.e:E'\nD = 'as rooms.d:D'\n",
         "rooms/b.py": "import numpy\nimport rooms.inner\n\nf = 1\n",
         "rooms/c.py": "X = 1\n",
         "rooms/d.py": "X = 1\n",
+        "rooms/e.py": "class E: ...\n",
         "rooms/inner/__init__.py": "from rooms.inner.deep import y\n",
         "rooms/inner/deep.py": "y = 1\n",
     }
@@ -25,7 +26,7 @@ def version(root, *modules):
     return code_version(*(modules or ("rooms.a",)), root=root, packages=("rooms",))
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "a.py", "b.py", "c.py", "inner/__init__.py", "inner/deep.py"])
+@pytest.mark.parametrize("name", ["__init__.py", "a.py", "b.py", "c.py", "e.py", "inner/__init__.py", "inner/deep.py"])
 def test_it_changes_with_every_source_that_is_imported(project, name):
     before = version(project)
     path = project / "rooms" / name
@@ -36,7 +37,7 @@ def test_it_changes_with_every_source_that_is_imported(project, name):
 def test_it_does_not_change_with_other_sources(project):
     before = version(project)
     (project / "rooms" / "d.py").write_text("X = 2\n")
-    (project / "rooms" / "e.py").write_text("")
+    (project / "rooms" / "f.py").write_text("")
     assert version(project) == before
     assert version(project, "rooms.d") != before
 
