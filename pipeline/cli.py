@@ -65,6 +65,21 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if doctor.examine(options.config, options.data, options.set) else EXIT_FAILED
 
 
+def _schema(options: argparse.Namespace) -> int:
+    import json
+
+    from tandem import files
+    from tandem.pipeline.configuration.json_schema import json_schema
+
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if options.file is None:
+        print(text, end="")
+    else:
+        files.write(options.file, text)
+        print(options.file)
+    return 0
+
+
 def _sample(options: argparse.Namespace) -> int:
     from tandem.pipeline import sample_logs
     from tandem.pipeline.local import closing_table, progress
@@ -166,6 +181,13 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = _command(commands, "doctor", _doctor, "check the machine, the environment and a configuration")
     _add_config(doctor, nargs="?")
+
+    schema = _command(
+        commands, "schema", _schema, "write the JSON schema of a configuration, by which an editor completes and checks"
+    )
+    schema.add_argument(
+        "file", metavar="FILE", nargs="?", help="where to, such as tandem.schema.json (default: standard output)"
+    )
 
     sample = _command(commands, "sample", _sample, "write sample logs with known truth")
     sample.add_argument("folder", metavar="FOLDER", type=Path, help="where to write, such as data/sample")
