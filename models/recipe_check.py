@@ -136,9 +136,9 @@ def _not_there(recipe: str, section: str, name: str) -> str:
 
 
 def _written(model: Draft[ModelSettings], section: str) -> Mapping[str, Any]:
-    """What stands in a part of the section, as far as it can be read."""
+    """What stands in a part of the section, as far as it can be read; nothing where it is no mapping."""
     try:
-        return dict(model.elements(section))
+        return {key: value for key, value in model.elements(section) if isinstance(key, str)}
     except Unclear:
         return {}
 

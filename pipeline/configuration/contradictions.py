@@ -15,7 +15,7 @@ from tandem.components.evaluator.settings import EvaluationSettings, Threshold
 from tandem.models import recipe_check
 from tandem.models.features import FeatureLayout
 from tandem.models.settings import ModelSettings
-from tandem.models.tasks import Task, TaskGraph
+from tandem.models.tasks import TaskGraph
 from tandem.pipeline.configuration.columns import Use, columns, uses
 from tandem.validation.draft import Draft, Unclear
 from tandem.validation.words import unknown
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path as FilePath
 
     from tandem.components.log_example_gen.settings import ClickStream, ConversionStream
-    from tandem.validation.places import Problem
+    from tandem.validation.places import Path, Problem
 
 
 def contradictions(config: Draft[Any], folder: FilePath) -> list[Problem]:
@@ -83,12 +83,19 @@ def _about_columns(config: Draft[Any]) -> Iterator[Problem]:
 
 
 def _uses(config: Draft[Any]) -> Iterator[Use]:
-    """The columns that sound settings ask for."""
-    return uses(
-        _sound(config, "features"),
-        _sound(config, "evaluation", "slices"),
-        _known(config, "evaluation", "group_by"),
-    )
+    """The columns that are clearly asked for."""
+    for feature in _clear(config, "features"):
+        with suppress(AttributeError):
+            yield from uses([feature], [], None)
+    yield from uses([], _sound(config, "evaluation", "slices"), _known(config, "evaluation", "group_by"))
+
+
+def _clear(config: Draft[Any], *path: str) -> Iterator[tuple[int, Any]]:
+    """The elements of a list, with what is clear of them: asking for anything else is an AttributeError."""
+    with suppress(Unclear):
+        for index in config.keys(*path):
+            with suppress(Unclear):
+                yield index, config.partial(*path, index)
 
 
 def _sound(config: Draft[Any], *path: str) -> list[tuple[int, Any]]:
@@ -109,7 +116,7 @@ def _known(config: Draft[Any], *path: str) -> Any:
 
 def _known_too_late(config: Draft[Any]) -> Iterator[Problem]:
     """Columns that are not known when the model has to answer, or that say what it has to answer."""
-    reasons = {task.label or task.name: "is a label" for _, task in _sound(config, "tasks")}
+    reasons = {label: "is a label" for _, _, label in _labels(config)}
     clicks, conversions = _known(config, "logs", "clicks"), _known(config, "logs", "conversions")
     if clicks is not None:
         reasons[clicks.label] = "is a label"
@@ -127,20 +134,23 @@ def _known_too_late(config: Draft[Any]) -> Iterator[Problem]:
 
 def _about_labels(config: Draft[Any]) -> Iterator[Problem]:
     """Labels that two tasks share, or that the streams do not bring."""
-    first: dict[str, Task] = {}
-    for index, task in config.elements("tasks"):
-        label = task.label or task.name
-        known = first.setdefault(label, task)
-        if known is not task:
-            yield _place_of_label(index, task), f"label '{label}' is already the label of task '{known.name}'"
+    first: dict[str, str] = {}
+    for place, task, label in _labels(config):
+        if label in first:
+            yield place, f"label '{label}' is already the label of task '{first[label]}'"
+        first.setdefault(label, task)
     brought = _labels_of_streams(config.read("logs", "clicks"), config.read("logs", "conversions"))
-    for index, task in config.elements("tasks"):
-        label = task.label or task.name
+    for place, _, label in _labels(config):
         if brought is not None and label not in brought:
-            yield (
-                _place_of_label(index, task),
-                f"no stream of the logs sets a label '{label}'; there are {', '.join(brought)}",
-            )
+            yield place, f"no stream of the logs sets a label '{label}'; there are {', '.join(brought)}"
+
+
+def _labels(config: Draft[Any]) -> Iterator[tuple[Path, str, str]]:
+    """The labels of the tasks, as far as they are clear: place, task, label."""
+    for index, task in _clear(config, "tasks"):
+        with suppress(AttributeError):
+            label = task.label or task.name
+            yield ("tasks", index, "name" if label == task.name else "label"), task.name, label
 
 
 def _labels_of_streams(clicks: ClickStream | None, conversions: ConversionStream | None) -> list[str] | None:
@@ -150,10 +160,6 @@ def _labels_of_streams(clicks: ClickStream | None, conversions: ConversionStream
     if conversions is None:
         return [clicks.label]
     return None if conversions.label is None else [clicks.label, conversions.label]
-
-
-def _place_of_label(index: int, task: Task) -> tuple[str, int, str]:
-    return ("tasks", index, "label" if task.label != task.name else "name")
 
 
 def _about_stopping(config: Draft[Any]) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tandem.validation.places import Path
 
 _TAG = "tag:yaml.org,2002:"
-_MERGE = f"{_TAG}merge"
+_MERGE, _TEXT = f"{_TAG}merge", f"{_TAG}str"
 
 # The plain words that are no texts: tag, pattern (the library's are compiled when they are needed), first characters.
 _Word = tuple[str, Any, Sequence[str]]
@@ -99,7 +99,7 @@ def scalar(text: str) -> Any:
 
 
 def parse(text: str) -> tuple[Any, dict[Path, int]]:
-    """Reads a YAML text.
+    """Reads a YAML text. Keys are texts, whatever they look like.
 
     Returns:
       The value, and the line (from 1 on) of every key and list element.
@@ -113,7 +113,7 @@ def parse(text: str) -> tuple[Any, dict[Path, int]]:
         if node is None:
             return None, {}
         lines: dict[Path, int] = {}
-        _note_lines(yaml, node, (), lines, ())
+        _note_keys(node, (), lines, ())
         return yaml.constructor.construct_document(node), lines
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -159,8 +159,8 @@ def dump(value: Any) -> str:
     return stream.getvalue()
 
 
-def _note_lines(yaml: Any, node: Node, path: Path, lines: dict[Path, int], above: tuple[Node, ...]) -> None:
-    """Notes the lines below a node.
+def _note_keys(node: Node, path: Path, lines: dict[Path, int], above: tuple[Node, ...]) -> None:
+    """Notes the lines of what stands below a node, and makes texts of all keys: `5:` is "5".
 
     Raises:
       YamlError: A key comes twice or is no word, or an anchor stands for something that contains it.
@@ -172,21 +172,20 @@ def _note_lines(yaml: Any, node: Node, path: Path, lines: dict[Path, int], above
         for index, element in enumerate(node.value):
             below = (*path, index)
             lines[below] = element.start_mark.line + 1
-            _note_lines(yaml, element, below, lines, (*above, node))
+            _note_keys(element, below, lines, (*above, node))
     elif isinstance(node, MappingNode):
-        seen: dict[str | int, int] = {}
-        for key_node, value in node.value:
+        seen: dict[str, int] = {}
+        for index, (key_node, value) in enumerate(node.value):
             if key_node.tag == _MERGE:  # <<: *anchor; the lines of its keys are those at the anchor
-                _note_lines(yaml, value, path, {}, (*above, node))
+                _note_keys(value, path, {}, (*above, node))
                 continue
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
                 raise YamlError(line, "a key must be a word, not a list or a mapping")
-            key = yaml.constructor.construct_object(key_node)
-            if not isinstance(key, str | int):
-                key = str(key)
+            key = key_node.value
             if key in seen:
                 raise YamlError(line, f"the key '{key}' comes twice, first on line {seen[key]}")
             below = (*path, key)
             seen[key] = lines[below] = line
-            _note_lines(yaml, value, below, lines, (*above, node))
+            node.value[index] = (ScalarNode(_TEXT, key, key_node.start_mark, key_node.end_mark), value)
+            _note_keys(value, below, lines, (*above, node))

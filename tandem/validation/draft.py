@@ -100,6 +100,25 @@ class Draft(Generic[S]):
             with contextlib.suppress(Unclear):
                 yield key, self.read(*path, key)
 
+    def partial(self, *path: str | int) -> Any:
+        """Returns settings with the attributes that are clear and no others: asking for one is an AttributeError.
+
+        Args:
+          *path: The keys that lead there.
+
+        Raises:
+          Unclear: There are no settings, or it is not known of which kind they are.
+        """
+        if self.settings is not None:
+            return self.read(*path)
+        written = at(self._data, path)
+        cls = member_for(annotation_at(self._cls, path, self._data), written)
+        if not isinstance(written, dict) or not fields(cls):
+            raise Unclear(path)
+        if "kind" in fields(cls):
+            self.read(*path, "kind")
+        return self._partial(path, cls)
+
     def section(self, key: str, cls: type[T]) -> Draft[T]:
         """Returns a draft of the settings below a key.
 
@@ -133,7 +152,7 @@ class Draft(Generic[S]):
             yield from check(self.settings)
         else:
             with contextlib.suppress(AttributeError):  # it looks at a setting that is not clear
-                yield from check(self._partial((), self._cls))
+                yield from check(self.partial())
 
     def _default(self, path: Path) -> Any:
         """Returns the default of a setting that was not written."""
@@ -154,20 +173,11 @@ class Draft(Generic[S]):
         """Runs the checks of settings classes that pydantic leaves out because one of their settings is wrong."""
         above = {path[:length]: None for path in wrong for length in range(len(path), -1, -1)}
         for path in above:
-            written = at(self._data, path)
-            cls = member_for(annotation_at(self._cls, path, self._data), written)
-            if not isinstance(written, dict) or not fields(cls):
-                continue
-            partial = self._partial(path, cls)
-            for check in cls.__pydantic_decorators__.model_validators.values():
-                if check.info.mode != "after":
-                    continue
-                try:
-                    check.func(partial)
-                except AttributeError:  # it looks at a setting that is not clear
-                    continue
-                except ValueError as error:
-                    yield path, str(error)
+            with contextlib.suppress(Unclear):
+                partial = self.partial(*path)
+                checks = type(partial).__pydantic_decorators__.model_validators.values()
+                said = [_answer(check.func, partial) for check in checks if check.info.mode == "after"]
+                yield from ((path, sentence) for sentence in said if sentence)
 
     def _partial(self, path: Path, cls: type[M]) -> M:
         """Makes settings of what is clear at a path; there are no other attributes."""
@@ -177,6 +187,16 @@ class Draft(Generic[S]):
             with contextlib.suppress(Unclear):
                 partial.__dict__[_name(cls, key)] = self.read(*path, key)
         return partial
+
+
+def _answer(check: Callable[[Any], Any], partial: BaseModel) -> str | None:
+    """What a check of a settings class finds wrong; None where it looks at a setting that is not clear."""
+    try:
+        with contextlib.suppress(AttributeError):
+            check(partial)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _name(cls: type[BaseModel], key: str | int) -> str:

@@ -74,7 +74,8 @@ def validated(annotation: Any, data: Any) -> Any:
     Raises:
       ValidationError: They are not of the type.
     """
-    return TypeAdapter(annotation).validate_json(json.dumps(data, default=str), strict=True)
+    text = json.dumps(data, default=str)
+    return TypeAdapter(annotation).validate_json(text, strict=True, by_alias=True, by_name=False)
 
 
 def explain(error: ValidationError, root: Any, data: Any) -> list[Problem]:
@@ -90,6 +91,7 @@ def explain(error: ValidationError, root: Any, data: Any) -> list[Problem]:
     """
     found: dict[Problem, None] = {}  # a dictionary: in order, each once
     details = [(_path_in_data(detail, data), detail) for detail in error.errors(include_url=False)]
+    above = {path[:length] for path, _ in details for length in range(len(path))}
     misspelt = {
         (*path[:-1], meant)
         for path, detail in details
@@ -101,6 +103,8 @@ def explain(error: ValidationError, root: Any, data: Any) -> list[Problem]:
             continue  # its elements have problems of their own, and pydantic counts the sound ones only
         if detail["type"] == "missing" and path in misspelt:
             continue  # it is there, under the name that is reported
+        if detail["type"].endswith("_type") and path in above:
+            continue  # it may be something else, and as that, something in it is wrong
         annotation = annotation_at(root, path, data)
         if detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
             found |= dict.fromkeys(_of_unclear_kind(detail, path, annotation, at(data, path)))

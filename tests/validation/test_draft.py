@@ -115,6 +115,20 @@ def test_a_section_is_a_draft_of_its_own():
         Draft(Drawing, {"period": 3}).section("period", Period)
 
 
+def test_a_partial_has_what_is_clear_and_nothing_else():
+    draft = Draft(Drawing, {"name": "a", "shapes": [{"kind": "box", "width": "x"}, {"kind": "ball"}, {"kind": "box"}]})
+    box = draft.partial("shapes", 0)
+    assert isinstance(box, Box)
+    assert box.height == 1.0
+    with pytest.raises(AttributeError):
+        box.width  # noqa: B018
+    with pytest.raises(Unclear):
+        draft.partial("shapes", 1)
+    assert draft.partial("shapes", 2) == Box()
+    with pytest.raises(Unclear):
+        draft.partial("name")
+
+
 # --- Checks that pydantic does not reach ---
 
 

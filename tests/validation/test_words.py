@@ -81,6 +81,17 @@ def test_a_missing_key_that_is_misspelt_is_told_once():
     assert paths == [("name",), ("colour",)]
 
 
+class Choice(Settings):
+    of: tuple[str, ...] | dict[str, str] = ()
+
+
+def test_of_the_members_of_a_union_the_one_that_is_meant_is_told():
+    with pytest.raises(ValidationError) as error:
+        validated(Choice, {"of": {"device": 1.5}})
+    found = explain(error.value, Choice, {"of": {"device": 1.5}})
+    assert found == [(("of", "device"), "got 1.5, expected a text; quote it: '1.5'")]
+
+
 def test_reading_is_strict():
     assert validated(Drawing, {"name": "a", "shapes": [{"kind": "box", "width": 2}]}).shapes == (Box(width=2.0),)
     with pytest.raises(ValidationError):

@@ -148,6 +148,16 @@ def test_what_only_follows_is_not_told(answer, changes, append, keys):
         ),
         # two in one element, one of them about other settings
         (
+            [("{name: hour, kind: categorical}", "{name: hour, column: event, kind: categorical, min_cuont: 3}")],
+            "",
+            {"features[4].column", "features[4].min_cuont"},
+        ),
+        (
+            [("{name: sale, label: conversion, given: click}", "{name: sale, label: click, los_weight: 1}")],
+            "",
+            {"tasks[1].label", "tasks[1].los_weight"},
+        ),
+        (
             [("{name: price, kind: numeric, buckets: 4}", "{name: price, kind: numric, bukets: 4}")],
             "",
             {"features[3]", "features[3].bukets"},

@@ -148,3 +148,11 @@ def test_texts_that_other_readers_take_for_something_else_are_quoted(word):
 
 def test_keys_keep_their_order():
     assert list(yaml_file.scalar(yaml_file.dump({"b": 1, "a": 2}))) == ["b", "a"]
+
+
+def test_keys_are_texts():
+    value, lines = yaml_file.parse("5: a\ntrue: b\n2024-03-11: {1.50: c}\n~: d")
+    assert value == {"5": "a", "true": "b", "2024-03-11": {"1.50": "c"}, "~": "d"}
+    assert lines["2024-03-11", "1.50"] == 3
+    with pytest.raises(yaml_file.YamlError, match="the key '5' comes twice, first on line 1"):
+        yaml_file.parse("5: a\n'5': b")
