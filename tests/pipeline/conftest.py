@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-
 from tandem.pipeline.configuration import yaml_file
 from tandem.pipeline.trials.report import Inside, Speed, TrialReport
 

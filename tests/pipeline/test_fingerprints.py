@@ -8,7 +8,8 @@ def project(tmp_path):
     """A package `rooms`: a imports b and c and refers to e, b imports the sub-package, d stands alone."""
     files = {
         "rooms/__init__.py": "",
-        "rooms/a.py": "from rooms.b import f\nimport os\n\ndef g():\n    from . import c\n\nE = 'rooms.e:E'\nD = 'as rooms.d:D'\n",
+        "rooms/a.py": "from rooms.b import f\nimport os\n\ndef g():\n    from . import c\n\n"
+        "E = 'rooms.e:E'\nD = 'as rooms.d:D'\n",
         "rooms/b.py": "import numpy\nimport rooms.inner\n\nf = 1\n",
         "rooms/c.py": "X = 1\n",
         "rooms/d.py": "X = 1\n",
