@@ -81,7 +81,12 @@ def _of_recipe(model: Draft[ModelSettings], name: str, graph: TaskGraph | None) 
             if each not in parts:
                 yield (section, each), _not_there(name, section, each)
     written = _written(model, "steps")
-    stages = [Draft(part.settings, written.get(each, {})).settings for each, part in recipe.steps.items()]
+    stages = [
+        Draft(part.settings, written.get(each, {})).settings
+        if each in written or not model.given("steps", each)
+        else None  # it is wrong by itself
+        for each, part in recipe.steps.items()
+    ]
     if all(stage and (not stage.trains_embeddings or stage.share_of_steps == 0) for stage in stages):
         yield (
             ("steps",),

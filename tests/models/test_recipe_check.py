@@ -175,6 +175,12 @@ def test_what_is_not_known_is_not_held_against_the_objectives():
     assert of_draft(data | {"tower_layers": ["x"]}) == both[:1]
 
 
+@pytest.mark.parametrize("fine_tune", [3, {"part": "al"}, {"prat": "all"}])
+def test_a_stage_that_is_wrong_may_train_the_embeddings(fine_tune):
+    found = of_draft({"recipe": "man", "steps": {"meta": {"share": 0}, "fine_tune": fine_tune}})
+    assert ("steps",) not in found
+
+
 @pytest.mark.parametrize("recipe", [3, None, ["mmoe"]])
 def test_a_recipe_that_is_no_text_is_left_to_its_class(recipe):
     assert of_draft({"recipe": recipe, "backbone": {"exprets": 2}}) == []

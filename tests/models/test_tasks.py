@@ -40,7 +40,7 @@ def test_a_circle_names_its_tasks_only():
 
 
 def test_all_parents_that_are_no_tasks_are_named():
-    with pytest.raises(ValueError, match="'a' is given 'x'.*\n.*'b' is given 'y'"):
+    with pytest.raises(ValueError, match=r"'a' is given 'x'.*\n.*'b' is given 'y'"):
         TaskGraph([Task(name="a", given="x"), Task(name="b", given="y")])
 
 
