@@ -25,9 +25,10 @@ IMPRESSIONS ?= 200000
 PYTEST_ARGS ?=
 
 # Modules with examples in their docstrings.
-DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' components models pipeline | sed 's|^|tandem/|')
+DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' components models pipeline | sed 's|^|tandem/|') \
+  $(shell grep -rl --include='*.py' '>>> ' tandem)
 
-.PHONY: help run test check format benchmark wheel lock environment clean
+.PHONY: help run test check format docs benchmark wheel lock environment clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -49,6 +50,9 @@ check: $(READY) ## format, lint, types, who imports whom, doctests
 format: $(READY) ## mends the format, and what lint can mend
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+
+docs: $(READY) ## the tables of docs/configuration.md, anew from the settings classes
+	@$(PYTHON) -m tandem.pipeline.configuration.reference docs/configuration.md
 
 environment: $(READY) ## Python 3.10 and the locked packages in .venv
 

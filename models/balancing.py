@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel
 
+from tandem.models.balancing_settings import BalancerSettings, UncertaintyWeightsSettings
 from tandem.models.objectives.objective import Loss
 from tandem.models.tasks import TaskGraph
 
@@ -17,8 +17,7 @@ from tandem.models.tasks import TaskGraph
 class Balancer(keras.layers.Layer, abc.ABC):
     """Sums losses up. It may own variables; like those of objectives they are trained and not exported."""
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """No settings."""
+    Settings: ClassVar[type[BalancerSettings]] = BalancerSettings
 
     def __init__(self, graph: TaskGraph, settings: Any):
         super().__init__(name=type(self).__name__.lower())
@@ -66,13 +65,9 @@ class UncertaintyWeights(Balancer):
     The s_t serve training only.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """The paper's setting by default."""
+    Settings = UncertaintyWeightsSettings
 
-        learned: bool = True
-        """Whether the weights are learned; if not, this is `FixedWeights`."""
-
-    def __init__(self, graph: TaskGraph, settings: UncertaintyWeights.Settings):
+    def __init__(self, graph: TaskGraph, settings: UncertaintyWeightsSettings):
         super().__init__(graph, settings)
         self._log_variances = None
         if settings.learned:

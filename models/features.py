@@ -14,13 +14,15 @@ Slots(start=1, width=3)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Names in a transformed example: the model's inputs, and what only training reads.
 IDS, NUMBERS = "ids", "numbers"
@@ -30,14 +32,23 @@ LABELS, WEIGHTS, AGES = "labels", "weights", "ages"
 PADDING = 0
 
 
-class _Feature(Settings):
+def _kind_is_required(schema: dict[str, Any]) -> None:
+    """A user has to say of which kind a feature is, though its class knows."""
+    if "kind" in schema["properties"]:
+        del schema["properties"]["kind"]["default"]
+        schema["required"] = [*schema.get("required", ()), "kind"]
+
+
+class NamedFeature(Settings, json_schema_extra=_kind_is_required):
     """What all features have."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
-    """What the feature is called; letters, digits, `_`, `.` and `-`."""
+    """What the feature is called: letters, digits, `_`, `.` and `-`."""
 
     column: str | None = None
-    """The column of the logs that it is made of; None: the one called like it."""
+    """The column that it is made of, from the impressions, a side table or `logs.derived`. None: the one called like
+    the feature.
+    """
 
     @property
     def source(self) -> str:
@@ -45,23 +56,25 @@ class _Feature(Settings):
         return self.column or self.name
 
 
-class _Vocabulary(_Feature):
+class VocabularyFeature(NamedFeature):
     """A feature whose values are looked up."""
 
     vocabulary: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
-    """Features that name the same vocabulary share its counts and its embeddings. None: one of its own."""
+    """Features that name the same vocabulary share its counts and its embeddings; their `vocabulary_size`, `min_count`
+    and `oov_buckets` must agree. None: one of its own.
+    """
 
     vocabulary_size: int | None = Field(default=None, ge=1)
-    """At most so many of the most frequent values are kept. None: no limit."""
+    """Only so many of the most frequent values are kept. None: no limit."""
 
     min_count: int = Field(default=1, ge=1)
-    """Values seen less often in the training split count as out of vocabulary."""
+    """Values seen less often in the training split are out of vocabulary."""
 
     oov_buckets: int = Field(default=1, ge=1)
-    """Rows that out-of-vocabulary values are hashed to."""
+    """Embeddings that values out of vocabulary share, by their hash."""
 
     embedding_dim: int | None = Field(default=None, ge=1)
-    """Length of its embeddings; None: the model's. All lie in one table as wide as the longest."""
+    """Length of its embeddings. None: `model.embedding_dim`. All lie in one table as wide as the longest."""
 
     @property
     def vocabulary_name(self) -> str:
@@ -69,45 +82,47 @@ class _Vocabulary(_Feature):
         return self.vocabulary or self.name
 
 
-class CategoricalFeature(_Vocabulary):
+class CategoricalFeature(VocabularyFeature):
     """One value per row. An empty cell is a value like any other."""
 
     kind: Literal["categorical"] = "categorical"
-    """One value per row, looked up."""
+    """One value per row, looked up in a vocabulary."""
 
 
-class BagFeature(_Vocabulary):
+class BagFeature(VocabularyFeature):
     """Several values per row, their embeddings pooled. An empty bag is a vector of zeros."""
 
     kind: Literal["bag"] = "bag"
-    """Several values per row, looked up and pooled."""
+    """Several values per row, looked up in a vocabulary, their embeddings pooled."""
 
     separator: str | None = None
-    """Between the values of a cell; None where the logs have lists (JSON, Parquet)."""
+    """Between the values of a cell. None: the logs have lists (JSON, Parquet)."""
 
     max_values: int = Field(default=8, ge=1)
-    """Values after the first `max_values` of a cell are left out."""
+    """Further values of a cell are left out."""
 
     pooling: Literal["mean", "sum"] = "mean"
-    """`mean` or `sum` over the values there are."""
+    """The `mean` or the `sum` over the values there are."""
 
 
-class NumericFeature(_Feature):
+class NumericFeature(NamedFeature):
     """A number: scaled, or (with `buckets`) cut at its quantiles and looked up like a category."""
 
     kind: Literal["numeric"] = "numeric"
-    """A number."""
+    """A number, scaled or cut into buckets."""
 
     scaling: Literal["standard", "log_standard", "min_max", "none"] | None = None
     """`standard`: zero mean, unit variance; `log_standard`: the same of sign(x) log(1 + |x|); `min_max`: to [0, 1];
-    `none`: as it is. An empty cell becomes 0 (after scaling: the mean, or the least value).
+    `none`: as it is. An empty cell becomes 0 after scaling (the mean, or the least value). None: `standard`, or
+    `buckets` where they are given.
     """
 
     buckets: int | None = Field(default=None, ge=2)
-    """Number of quantile buckets; an empty cell has a bucket of its own. Replaces scaling."""
+    """Number of quantile buckets, looked up like categories; an empty cell has a bucket of its own. Replaces `scaling`.
+    """
 
     embedding_dim: int | None = Field(default=None, ge=1)
-    """Length of the buckets' embeddings; None: the model's."""
+    """Length of the buckets' embeddings. None: `model.embedding_dim`."""
 
     @model_validator(mode="after")
     def _one_treatment(self) -> NumericFeature:
@@ -166,15 +181,11 @@ class FeatureLayout:
         """Lays the features out.
 
         Raises:
-          ValueError: No feature, a name that comes twice, or features that share a vocabulary and disagree about it.
+          ValueError: No feature, names that come twice, or features that share a vocabulary and disagree about it;
+            all that is wrong, a line each.
         """
         if not features:
             raise ValueError("at least one feature is needed")
-        names = [feature.name for feature in features]
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"feature names must differ; twice: {sorted({name for name in names if names.count(name) > 1})}"
-            )
         self.features = tuple(features)
         self.numbers = tuple(number.name for number in self.scaled())
 
@@ -191,19 +202,22 @@ class FeatureLayout:
             self.first_bucket_row[number.name] = row
             row += (number.buckets or 0) + 1
         self.vocabularies: dict[str, Vocabulary] = {}
+        names = [feature.name for feature in features]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        problems = [f"feature names must differ; twice: {twice}"] if twice else []
         for looked_up in self.looked_up():
             known = self.vocabularies.get(looked_up.vocabulary_name)
             wanted = (looked_up.vocabulary_size, looked_up.min_count, looked_up.oov_buckets)
             if known is None:
                 self.vocabularies[looked_up.vocabulary_name] = Vocabulary(looked_up.vocabulary_name, *wanted, row)
                 row += looked_up.oov_buckets
-                continue
-            agreed = (known.size, known.min_count, known.oov_buckets)
-            if wanted != agreed:
-                raise ValueError(
+            elif looked_up.name not in twice and wanted != (agreed := (known.size, known.min_count, known.oov_buckets)):
+                problems.append(
                     f"feature '{looked_up.name}' shares vocabulary '{known.name}' but asks for (vocabulary_size, "
                     f"min_count, oov_buckets) = {wanted}, another feature for {agreed}"
                 )
+        if problems:
+            raise ValueError("\n".join(problems))
         self.first_token_row = row
 
     def categorical(self) -> tuple[CategoricalFeature, ...]:

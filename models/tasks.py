@@ -8,13 +8,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
 from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -23,19 +26,21 @@ class Task(Settings):
     """One thing to predict: the probability that `label` is 1 (given that the parent task's label is 1)."""
 
     name: str
-    """Lower-case letters, digits and underscores."""
+    """Names the task and its output: lower-case letters, digits and underscores, a letter first."""
 
     label: str | None = None
-    """The label's name in the examples; None: the task's name."""
+    """The label that it predicts. None: the one called like the task."""
 
     given: str | None = None
-    """The parent task, None for a task over all impressions."""
+    """The parent task: it is predicted given that this one's label is 1. None: a task over all impressions."""
 
     train_on: Literal["parent_positives", "all"] = "parent_positives"
-    """The rows that a conditional task learns from: `parent_positives` (clicked rows, say) or `all`."""
+    """The rows that a conditional task learns from: `parent_positives`, those whose parent label is 1 (clicked rows,
+    say), or `all`.
+    """
 
     loss_weight: float = Field(default=1.0, ge=0)
-    """Factor of the task's loss."""
+    """Factor of the task's loss in the sum that is minimized."""
 
     @field_validator("name")
     @classmethod
@@ -70,6 +75,28 @@ class Output:
     given: str | None
 
 
+def _parents_first(tasks: Sequence[Task]) -> list[Task]:
+    """Returns tasks without a parent, then those given one of them, and so on; otherwise in the order of declaration.
+
+    Raises:
+      ValueError: The parents form a circle.
+    """
+    declared = {task.name: task for task in tasks}
+    sorter = TopologicalSorter({task.name: [task.given] if task.given else [] for task in tasks})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise ValueError(
+            f"the parents of {[name for name in declared if name in error.args[1]]} form a circle"
+        ) from None
+    ordered: list[Task] = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        ordered += [task for name, task in declared.items() if name in ready]
+        sorter.done(*ready)
+    return ordered
+
+
 class TaskGraph:
     """The tasks, parents before children."""
 
@@ -77,30 +104,24 @@ class TaskGraph:
         """Orders and checks the tasks.
 
         Raises:
-          ValueError: A name or an output's name comes twice, a parent is unknown, or the parents form a circle.
+          ValueError: A name or an output's name comes twice, parents are unknown (a line each), or form a circle.
         """
         if not tasks:
             raise ValueError("at least one task is needed")
-        by_name = {task.name: task for task in tasks}
-        if len(by_name) < len(tasks):
-            raise ValueError(f"task names must differ, got {[task.name for task in tasks]}")
-        for task in tasks:
-            if task.given is not None and task.given not in by_name:
-                raise ValueError(
-                    f"task '{task.name}' is given '{task.given}', which is no task; there are {sorted(by_name)}"
-                )
-        ordered: list[Task] = []
-        pending = list(tasks)
-        while pending:
-            ready = [task for task in pending if task.given is None or any(task.given == done.name for done in ordered)]
-            if not ready:
-                raise ValueError(f"the parents of {[task.name for task in pending]} form a circle")
-            ordered += ready
-            pending = [task for task in pending if task not in ready]
-        self._tasks = {task.name: task for task in ordered}
-        names = [output.name for output in self.outputs()]
+        names = [task.name for task in tasks]
         if len(set(names)) < len(names):
-            raise ValueError(f"the tasks lead to outputs of the same name: {sorted(names)}; rename a task")
+            raise ValueError(f"task names must differ, got {names}")
+        if strangers := [task for task in tasks if task.given is not None and task.given not in names]:
+            raise ValueError(
+                "\n".join(
+                    f"task '{task.name}' is given '{task.given}', which is no task; there are {sorted(names)}"
+                    for task in strangers
+                )
+            )
+        self._tasks = {task.name: task for task in _parents_first(tasks)}
+        outputs = [output.name for output in self.outputs()]
+        if len(set(outputs)) < len(outputs):
+            raise ValueError(f"the tasks lead to outputs of the same name: {sorted(outputs)}; rename a task")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tandem.models.registry import RECIPES
+from tandem.models.recipes import RECIPES
 from tandem.models.settings import ModelSettings
 
 
@@ -104,22 +104,18 @@ def settings_of(recipe: str, variant: str | None, configured: ModelSettings) -> 
     configured recipe; they are taken over where the other recipe has the same part, and are the defaults elsewhere.
 
     Args:
-      recipe: A name of the registry.
+      recipe: A name among `RECIPES`.
       variant: A name in `VARIANTS[recipe]`; None: the recipe itself.
       configured: The section `model:`.
     """
     settings = configured.model_dump() | {"recipe": recipe}
     ours, theirs = RECIPES[recipe], RECIPES[configured.recipe]
-    if ours.backbone is not theirs.backbone:
-        settings["backbone"] = {}
-    if ours.balancer is not theirs.balancer:
-        settings["balancer"] = {}
-    for part, here, there in (
-        ("objectives", ours.objectives, theirs.objectives),
-        ("steps", ours.steps, theirs.steps),
-    ):
-        shared = {name for name, _ in set(here) & set(there)}
-        settings[part] = {name: given for name, given in settings[part].items() if name in shared}
+    for section, part in ours.single_parts.items():
+        if part != theirs.single_parts[section]:
+            settings[section] = {}
+    for section, parts in ours.named_parts.items():
+        shared = {name for name, part in parts.items() if part == theirs.named_parts[section].get(name)}
+        settings[section] = {name: given for name, given in settings[section].items() if name in shared}
     if variant is not None:
         settings = _merged(settings, VARIANTS[recipe][variant].settings)
     return ModelSettings.model_validate(settings)

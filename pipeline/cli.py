@@ -6,10 +6,13 @@ import argparse
 import importlib.metadata
 import sys
 import traceback
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tandem.pipeline import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 REPORT_PORT = 8645
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tandem.pipeline.failures import Interrupted, RunError
 
     try:
-        return options.command(options)
+        return int(options.command(options))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_FAILED
@@ -65,7 +68,24 @@ def _init(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from tandem.pipeline import doctor
 
-    return 0 if doctor.examine(options.config, options.data) else EXIT_FAILED
+    if options.config is None and (options.data or options.set):
+        raise ValueError("--data and --set go with a configuration: tandem doctor CONFIG")
+    return 0 if doctor.examine(options.config, options.data, options.set) else EXIT_FAILED
+
+
+def _schema(options: argparse.Namespace) -> int:
+    import json
+
+    from tandem import files
+    from tandem.pipeline.configuration.json_schema import json_schema
+
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if options.file is None:
+        print(text, end="")
+    else:
+        files.write(options.file, text)
+        print(options.file)
+    return 0
 
 
 def _sample(options: argparse.Namespace) -> int:
@@ -79,11 +99,11 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from tandem.models import registry, variants
+    from tandem.models import recipes, variants
     from tandem.pipeline.local import closing_table
     from tandem.pipeline.trials.trial import COMPARISONS
 
-    closing_table.show_systems(registry.RECIPES, variants.VARIANTS, COMPARISONS)
+    closing_table.show_systems(recipes.RECIPES, variants.VARIANTS, COMPARISONS)
     return 0
 
 
@@ -124,9 +144,10 @@ def _vectors(options: argparse.Namespace) -> int:
 
 def _compile(options: argparse.Namespace) -> int:
     from tandem.pipeline.configuration import config
-    from tandem.pipeline.kubeflow import compile
 
     loaded = config.load(options.config, options.data, options.set)
+    from tandem.pipeline.kubeflow import compile  # imports TFX
+
     print(compile.compile_package(loaded, options.package, options.image))
     return 0
 
@@ -173,7 +194,14 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--no-serve", dest="serve", action="store_false", help="print the path of the report only")
 
     doctor = _command(commands, "doctor", _doctor, "check the machine, the environment and a configuration")
-    _add_config(doctor, nargs="?", overrides=False)
+    _add_config(doctor, nargs="?")
+
+    schema = _command(
+        commands, "schema", _schema, "write the JSON schema of a configuration, by which an editor completes and checks"
+    )
+    schema.add_argument(
+        "file", metavar="FILE", nargs="?", help="where to, such as tandem.schema.json (default: standard output)"
+    )
 
     sample = _command(commands, "sample", _sample, "write sample logs with known truth")
     sample.add_argument("folder", metavar="FOLDER", type=Path, help="where to write, such as data/sample")
@@ -203,7 +231,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: argparse._SubParsersAction, name: str, function: Callable[[argparse.Namespace], int], summary: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    function: Callable[[argparse.Namespace], int],
+    summary: str,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     command.add_argument("--debug", action="store_true", help="show tracebacks")
@@ -211,21 +242,20 @@ def _command(
     return command
 
 
-def _add_config(command: argparse.ArgumentParser, nargs: str | None = None, overrides: bool = True) -> None:
+def _add_config(command: argparse.ArgumentParser, nargs: str | None = None) -> None:
     command.add_argument(
         "config", metavar="CONFIG", nargs=nargs, help="a configuration file, such as configs/sample.yaml"
     )
     command.add_argument(
         "--data", metavar="PATH", help="folder of the logs (default: $TANDEM_DATA, else data_dir of the file)"
     )
-    if overrides:
-        command.add_argument(
-            "--set",
-            metavar="KEY=VALUE",
-            action="append",
-            default=[],
-            help="change a setting, such as training.max_steps=1; may be given several times",
-        )
+    command.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a setting, such as training.max_steps=1; may be given several times",
+    )
 
 
 class _Version(argparse.Action):

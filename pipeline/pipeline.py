@@ -27,7 +27,7 @@ from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.log_example_gen.component import LogExampleGen
 from tandem.components.pusher.component import AtomicPusher
 from tandem.components.run_report.component import RunReport
-from tandem.models import registry
+from tandem.models import recipe_check
 from tandem.pipeline import fingerprints
 from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.report.settings import report_settings
@@ -48,7 +48,7 @@ def create_pipeline(config: Config, root: str, metadata: Any = None, checkpoint_
     Raises:
       ValueError: The model's settings cannot be built, or files of the logs are missing.
     """
-    registry.check(config.model, config.task_graph)
+    recipe_check.checked(config.model, config.task_graph)
     data = _data_part(config)
     components = [*data.components, *_model_part(config, data, checkpoint_dir)]
     return _pipeline(config, components, root, metadata)

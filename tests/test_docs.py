@@ -1,87 +1,35 @@
 """The documents say what the code does: all settings with their defaults, examples that work, links that lead on."""
 
 import ast
-import inspect
 import re
 import typing
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
-from tandem.components.evaluator.settings import Activity, Buckets, EvaluationSettings, Threshold
-from tandem.components.log_example_gen import settings as logs
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import REASONS
 from tandem.components.metrics.catalog import METRICS
-from tandem.models import features
-from tandem.models.settings import EarlyStopping, ModelSettings, TrainingSettings
-from tandem.models.tasks import Task
-from tandem.pipeline.configuration import config, yaml_file
+from tandem.models.recipes import RECIPES
+from tandem.pipeline.configuration import config, reference
+from tandem.validation.places import NoSuchKey, annotation_at
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
-HEADINGS = {
-    config.Config: "Top level",
-    config.StatisticsSettings: "Statistics",
-    config.PushSettings: "Push",
-    config.BeamSettings: "Beam",
-    logs.LogSettings: "Logs",
-    logs.Files: "Files",
-    logs.EventStream: "Event streams",
-    logs.TimeColumn: "Time",
-    logs.ClickStream: "Click stream",
-    logs.ConversionStream: "Conversion stream",
-    logs.LabelledTable: "Labelled table",
-    logs.SideTable: "Side tables",
-    logs.Join: "Join",
-    logs.Split: "Split",
-    logs.Period: "Period",
-    features._Feature: "Features",
-    features._Vocabulary: "Vocabularies",
-    features.CategoricalFeature: "Categorical",
-    features.BagFeature: "Bag",
-    features.NumericFeature: "Numeric",
-    Task: "Tasks",
-    ModelSettings: "Model",
-    TrainingSettings: "Training",
-    EarlyStopping: "Early stopping",
-    EvaluationSettings: "Evaluation",
-    Buckets: "Slices by number",
-    Activity: "Slices by activity",
-    Threshold: "Thresholds",
-}
 
-
-def settings_classes(annotation, found=None):
-    """All settings classes that an annotation leads to, base classes with fields included."""
-    found = [] if found is None else found
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        for cls in annotation.__mro__:
-            if cls in found or not getattr(cls, "model_fields", None):
-                continue
-            found.append(cls)
-            for field in cls.model_fields.values():
-                settings_classes(field.annotation, found)
-    for argument in typing.get_args(annotation):
-        settings_classes(argument, found)
-    return found
-
-
-def own_fields(cls):
-    """The fields that a class declares itself, by the name that a user writes."""
-    declared = inspect.get_annotations(cls)
-    return {field.alias or name: field for name, field in cls.model_fields.items() if name in declared}
+def section(heading):
+    """What stands below a heading, up to the next one."""
+    parts = re.split(rf"^#+ {re.escape(heading)}$", CONFIGURATION, flags=re.MULTILINE)
+    assert len(parts) == 2, f"docs/configuration.md must have one heading '{heading}'"
+    return re.split(r"^#+ ", parts[1], flags=re.MULTILINE)[0]
 
 
 def first_table(heading):
     """The rows of the first table below a heading, by the first cell without its backticks."""
-    section = re.split(rf"^#+ {re.escape(heading)}$", CONFIGURATION, flags=re.MULTILINE)
-    assert len(section) == 2, f"docs/configuration.md must have one heading '{heading}'"
-    lines = re.split(r"^#+ ", section[1], flags=re.MULTILINE)[0].splitlines()
+    lines = section(heading).splitlines()
     start = next(index for index, line in enumerate(lines) if line.startswith("| ---"))
     rows = {}
     for line in lines[start + 1 :]:
@@ -92,61 +40,81 @@ def first_table(heading):
     return rows
 
 
+def test_the_tables_of_the_settings_are_current():
+    assert reference.rewritten(CONFIGURATION) == CONFIGURATION, "make docs"
+
+
+def test_every_settings_class_has_a_table_and_only_one():
+    tables = re.findall(r"<!-- settings: (\w+) -->", CONFIGURATION)
+    assert sorted(tables) == sorted(cls.__name__ for cls in reference.settings_classes())
+
+
+def test_every_setting_is_described_in_a_sentence():
+    for cls in reference.settings_classes():
+        for key, field in reference.own_fields(cls).items():
+            text = " ".join((field.description or "").split())
+            assert re.fullmatch(r"[A-Z`0].*\.", text), (cls.__name__, key, text)
+
+
+def test_settings_that_a_meaning_names_exist():
+    """`training.early_stopping`, say: names with a point are keys of a configuration."""
+    for cls in reference.settings_classes():
+        for key, field in reference.own_fields(cls).items():
+            for name in re.findall(r"`((?:\w+\.)+\w+)`", field.description or ""):
+                annotation = annotation_at(config.Config, tuple(name.split(".")), None)
+                assert not isinstance(annotation, NoSuchKey), (cls.__name__, key, name)
+
+
+def test_choices_are_all_explained():
+    for cls in reference.settings_classes():
+        for key, field in reference.own_fields(cls).items():
+            values = literals(field.annotation)
+            unexplained = [value for value in values if f"`{value}`" not in field.description]
+            assert len(values) == 1 or not unexplained, (cls.__name__, key, unexplained)
+
+
 def literals(annotation):
     if typing.get_origin(annotation) is typing.Literal:
         return list(typing.get_args(annotation))
     return [value for argument in typing.get_args(annotation) for value in literals(argument)]
 
 
-def documented_default(cell):
-    """The value that a cell of the column Default stands for."""
-    if cell == "none":
-        return None
-    assert re.fullmatch(r"`.+`", cell), f"a default stands in backticks, is 'none', 'required' or 'see below': {cell}"
-    value = yaml_file.scalar(cell.strip("`"))
-    return tuple(value) if isinstance(value, list) else value
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_section_of_a_part_names_its_recipes(name):
+    """What stands below "Backbone PLE" says for which recipes it is: by name, or all whose names end alike."""
+    recipe = RECIPES[name]
+    kinds = [("Backbone", recipe.backbone), ("Balancer", recipe.balancer)]
+    kinds += [("Objective", part) for part in recipe.objectives.values()]
+    kinds += [("Stage", part) for part in recipe.steps.values()]
+    for kind, part in kinds:
+        if not part.settings.model_fields:
+            continue
+        prose = section(f"{kind} {part.name}").partition("<!--")[0]
+        ends = re.findall(r"ends in `(_\w+)`", prose)
+        with_pico = "with or without PICO" in prose and f"`{name.removesuffix('_pico')}`" in prose
+        assert f"`{name}`" in prose or with_pico or any(name.endswith(end) for end in ends), (name, part.name)
 
 
-def check_table(cls, heading):
-    rows, fields = first_table(heading), own_fields(cls)
-    assert list(rows) == list(fields), heading
-    for name, field in fields.items():
-        _, allowed, default, meaning = rows[name]
-        if field.is_required():
-            assert default == "required", (heading, name)
-        elif isinstance(field.default, BaseModel):
-            assert default == "see below", (heading, name)
-        else:
-            assert documented_default(default) == field.default, (heading, name)
-        for value in literals(field.annotation):
-            assert f"`{value}`" in allowed + meaning, (heading, name, value)
+def test_the_page_of_a_wrong_marker_is_refused():
+    with pytest.raises(ValueError, match="no settings classes: Nobody"):
+        reference.rewritten("# A\n<!-- settings: Nobody -->\n<!-- /settings -->\n")
 
 
-def test_every_settings_class_has_a_heading():
-    assert set(settings_classes(config.Config)) == set(HEADINGS)
+def test_a_table_says_what_may_be_written():
+    table = reference.rewritten("## Joins\n\n<!-- settings: Join -->\nold\n<!-- /settings -->\nprose\n")
+    assert "| `on` | text or list of texts | required | The key columns, present in all streams. |" in table
+    assert "| `click_window_hours` | number > 0 | none | " in table
+    assert "| `attribution` | `impression_id`, `last_touch` | `impression_id` | " in table
+    assert "old" not in table
+    assert table.endswith("<!-- /settings -->\nprose\n")
 
 
-@pytest.mark.parametrize("cls", HEADINGS, ids=lambda cls: cls.__name__)
-def test_every_setting_is_described_with_its_default(cls):
-    check_table(cls, HEADINGS[cls])
-
-
-def test_every_setting_of_a_recipe_is_described_with_its_default():
-    from tandem.models.registry import RECIPES
-
-    owners = {(f"Backbone {recipe.backbone.__name__}", recipe.backbone) for recipe in RECIPES.values()}
-    for recipe in RECIPES.values():
-        owners |= {(f"Objective {objective.__name__}", objective) for _, objective in recipe.objectives}
-        owners |= {(f"Stage {step.__name__}", step) for _, step in recipe.steps if step.Settings.model_fields}
-        if recipe.balancer.Settings.model_fields:
-            owners.add((f"Balancer {recipe.balancer.__name__}", recipe.balancer))
-    for heading, owner in sorted(owners, key=lambda each: each[0]):
-        check_table(owner.Settings, heading)
+def test_a_table_leads_to_the_tables_of_other_settings():
+    page = "".join(f"# {cls}s\n<!-- settings: {cls} -->\n<!-- /settings -->\n" for cls in ("Split", "Period"))
+    assert "| `train` | [periods](#periods) | required | " in reference.rewritten(page)
 
 
 def test_the_readme_lists_the_recipes():
-    from tandem.models.registry import RECIPES
-
     listed = set(re.findall(r"^\| `(\w+)` \|", README.split("## Recipes")[1].split("\n## ")[0], flags=re.MULTILINE))
     assert listed == set(RECIPES)
 

@@ -14,6 +14,10 @@ from tandem.components.metrics.catalog import METRICS
 from tandem.models.tasks import TaskGraph
 from tandem.settings import Settings
 
+# What a user may write is the type of the JSON schema: one alone in place of a list of one.
+_SOME = Field(min_length=1)
+_Rows = Annotated[int, Field(ge=2)]
+
 ACTIVITY = "activity"
 """The column, in slices' names, of slices by the number of a user's rows."""
 
@@ -44,12 +48,14 @@ class Buckets(Settings):
     """Slices by a column of numbers."""
 
     column: str
-    """The column; slices are called by it."""
+    """The column; slices are called by it. A feature that reads it must be numeric."""
 
     edges: Annotated[
-        tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_listed_numbers), Field(min_length=1)
+        tuple[Annotated[float, Field(allow_inf_nan=False)], ...],
+        BeforeValidator(_listed_numbers, json_schema_input_type=float | Annotated[tuple[float, ...], _SOME]),
+        _SOME,
     ]
-    """Where buckets begin: 10 and 50 make `<10`, `10..50` (from 10, below 50) and `>=50`."""
+    """Where buckets begin, ascending: 10 and 50 make `<10`, `10..50` (from 10, below 50) and `>=50`."""
 
     @field_validator("edges")
     @classmethod
@@ -61,8 +67,12 @@ class Buckets(Settings):
 class Activity(Settings):
     """Slices by how many of the evaluated rows a row's user has; the slices' column is called `activity`."""
 
-    activity: Annotated[tuple[Annotated[int, Field(ge=2)], ...], BeforeValidator(_listed_numbers), Field(min_length=1)]
-    """Where buckets begin: 5 and 20 make `<5`, `5..20` (from 5, below 20) and `>=20`."""
+    activity: Annotated[
+        tuple[_Rows, ...],
+        BeforeValidator(_listed_numbers, json_schema_input_type=_Rows | Annotated[tuple[_Rows, ...], _SOME]),
+        _SOME,
+    ]
+    """Where buckets begin, ascending: 5 and 20 make `<5`, `5..20` (from 5, below 20) and `>=20`."""
 
     @field_validator("activity")
     @classmethod
@@ -83,7 +93,11 @@ Dimension = Annotated[
 ]
 """What rows are told apart by: the values of a column, its buckets, or the activity of the user."""
 
-Slicing = Annotated[tuple[Dimension, ...], BeforeValidator(_listed), Field(min_length=1)]
+Slicing = Annotated[
+    tuple[Dimension, ...],
+    BeforeValidator(_listed, json_schema_input_type=Dimension | Annotated[tuple[Dimension, ...], _SOME]),
+    _SOME,
+]
 """One dimension, or several crossed."""
 
 
@@ -98,10 +112,10 @@ class Threshold(Settings):
     """A bound that the candidate must keep; out of it, the model is not pushed."""
 
     metric: str
-    """A metric's name, see `tandem.components.metrics.catalog`."""
+    """What is measured, such as `auc`, `gauc` or `calibration`."""
 
     output: str
-    """A name among `TaskGraph.outputs()`."""
+    """The output of the model that it is measured of: `click`, `conversion_given_click`, `click_and_conversion`."""
 
     at_least: float | None = None
     """The smallest value allowed."""
@@ -110,13 +124,18 @@ class Threshold(Settings):
     """The largest value allowed."""
 
     not_worse_than_blessed_by: float | None = Field(default=None, ge=0)
-    """How much worse than the last blessed model it may be (absolute; not checked while there is no such model). Of a
-    calibration: by how much |ln calibration|, its distance from 1, may be larger.
+    """How much worse than the model pushed last it may be, as a difference. Not checked while there is no such model.
+    Of `calibration`: by how much its distance from 1 may be larger, on a log scale (|ln|): 0.8 and 1.25 are equally
+    far.
     """
 
-    slice: Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_columns_or_values)] = ()
+    slice: Annotated[
+        tuple[str, ...] | dict[str, str],
+        BeforeValidator(_columns_or_values, json_schema_input_type=str | tuple[str, ...] | dict[str, str | int]),
+    ] = ()
     """Left out: all rows together. Columns: every slice of them (one that has no value, as a slice of one class has no
-    AUC, is listed and does not block). Column -> value: this one slice, which must have a value.
+    AUC, is listed and does not block). Column -> value: this one slice, which must have a value. The columns must be
+    among `evaluation.slices`.
     """
 
     refuse_if: Literal["missed", "maybe_missed", "surely_missed"] = "missed"
@@ -127,7 +146,7 @@ class Threshold(Settings):
 
     min_examples: int | None = Field(default=None, ge=0)
     """Slices in which fewer rows count for the output are listed and do not block. It does not apply to all rows
-    together. None: `EvaluationSettings.min_examples`.
+    together. None: `evaluation.min_examples`.
     """
 
     @property
@@ -171,19 +190,24 @@ class EvaluationSettings(Settings):
     """The `evaluation:` section."""
 
     group_by: str = "user_id"
-    """The column that names the user, for GAUC."""
+    """The column that names the user, for GAUC and for intervals."""
 
     slices: tuple[Slicing, ...] = ()
-    """What to report by; two in a list are crossed. All rows together are always reported."""
+    """What to report by, each for itself: a column, a column of numbers in buckets, or the user's activity. Those in a
+    list of their own are crossed: `[device, [device, segment], {column: price, edges: [10, 50]}, {activity: [5, 20]}]`.
+    All rows together are always reported.
+    """
 
     final_labels_only: bool = True
-    """Whether impressions whose label may still change after the end of the logs are left out."""
+    """Whether impressions whose label may still change after the end of the logs are left out, output by output."""
 
     min_examples: int = Field(default=100, ge=0)
-    """Slices in which fewer rows count for an output are listed and do not block, unless a threshold says otherwise."""
+    """Slices in which fewer rows count for an output are shown and listed, but do not block. A threshold may say
+    otherwise.
+    """
 
     thresholds: tuple[Threshold, ...] = Field(min_length=1)
-    """At least one: without any, every model would be pushed."""
+    """What a model must keep to be pushed. At least one: without any, every model would be pushed."""
 
     @property
     def slicings(self) -> tuple[tuple[str, ...], ...]:

@@ -34,8 +34,14 @@ def _utc(value: Any) -> Any:
     return value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-UtcTime = Annotated[datetime.datetime, BeforeValidator(_utc)]
+_DATE_OR_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d{3}(\d{3})?)?)?)?(Z|[+-]\d{2}:\d{2})?)?$"
+
+# What a user may write is the type of the JSON schema.
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
+UtcTime = Annotated[
+    datetime.datetime,
+    BeforeValidator(_utc, json_schema_input_type=Annotated[str, Field(pattern=_DATE_OR_TIME)]),
+]
 
 
 class TimeColumn(Settings):
@@ -45,34 +51,40 @@ class TimeColumn(Settings):
     """The column, by its name after `rename`."""
 
     unit: Literal["s", "ms", "us", "iso8601"]
-    """`s`, `ms`, `us`: numbers since 1970 (UTC), fractions allowed; `iso8601`: texts; one without a zone is in UTC."""
+    """`s`, `ms`, `us`: seconds, milliseconds or microseconds since 1970 (UTC), fractions allowed; `iso8601`: texts such
+    as 2024-03-11T06:00:00+01:00, those without a zone in UTC.
+    """
 
 
 class Files(Settings):
     """A set of files with the same columns."""
 
     files: Names = Field(min_length=1)
-    """Globs, relative to the data folder. They are read in the order of their sorted names."""
+    """Globs, relative to the data folder; what they match is read in the order of the sorted names. `*` and `?` stay
+    within a folder, `**` does not. A glob that matches nothing is an error.
+    """
 
     format: Literal["csv", "jsonl", "parquet"] | None = None
-    """None: from the name's ending (.csv, .tsv, .jsonl, .parquet, each also .gz but for Parquet)."""
+    """`csv`, `jsonl` or `parquet`. None: by the name's ending (.csv, .tsv, .jsonl, .parquet, each but the last also
+    with .gz).
+    """
 
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    """Of CSV cells; None: a comma, or a tab where the file is called .tsv."""
+    """Between the cells of a CSV file. None: a comma, or a tab where the file is called .tsv."""
 
     quoting: bool = True
-    """Of CSV cells: a double quote at the start of a cell opens a quoted one. False: it is a character like any other.
+    """Whether a double quote at the start of a CSV cell opens a quoted one. If not, it is a character like any other.
     """
 
     rename: dict[str, str] = Field(default_factory=dict)
-    """Column in the file -> the name it has from here on."""
+    """Name in the file -> the column's name from here on, in all other settings."""
 
 
 class EventStream(Files):
     """Impressions: one row per item shown."""
 
     time: TimeColumn
-    """When it happened."""
+    """When the event happened."""
 
 
 class ClickStream(EventStream):
@@ -86,10 +98,12 @@ class ConversionStream(EventStream):
     """Conversions: one row per post-click event; the kind of event is the name of the label it sets to 1."""
 
     event: str | None = None
-    """Where the kind stands: the name of a column. None: all rows are of the kind `label`."""
+    """The column that names the kind of event; the kind is the name of the label that the row sets to 1. Kinds that no
+    task asks for are counted and left aside. None: all rows are of the kind `label`.
+    """
 
     label: str | None = None
-    """The kind of every row, where there is no such column."""
+    """The kind of all rows, where no column names it."""
 
     @model_validator(mode="after")
     def _one_of(self) -> ConversionStream:
@@ -104,38 +118,41 @@ class SideTable(Files):
     """Columns about a user or an item, joined to every impression by `key`."""
 
     name: str
-    """How messages and counts call it."""
+    """What messages and counts call the table."""
 
     key: str
-    """The column, here and among the impressions."""
+    """The key column, with the same name here and among the impressions (`rename` helps)."""
 
 
 class LabelledTable(Files):
     """One table whose rows carry their labels already (0/1, true/false)."""
 
     time: TimeColumn | None = None
-    """When the impression happened; None where rows are split by file."""
+    """When the impression happened. None: the rows are split by file."""
 
 
 class Join(Settings):
     """How clicks and conversions find their impression."""
 
     on: Names = Field(min_length=1)
-    """The key columns, present in all three streams."""
+    """The key columns, present in all streams."""
 
     attribution: Literal["impression_id", "last_touch"] = "impression_id"
     """`impression_id`: the key names one impression. `last_touch`: the key (user and item, say) repeats; an event
-    belongs to the latest impression (a conversion: to the latest click) of its key at or before it.
+    belongs to the latest impression (a conversion: to the latest click) of its key at or before it; this needs both
+    windows.
     """
 
     click_window_hours: float | None = Field(default=None, gt=0)
     """A click later than this after its impression does not count; the edge itself counts. None: no limit."""
 
     conversion_window_hours: float | None = Field(default=None, gt=0)
-    """The same for a conversion after its click."""
+    """A conversion later than this after its click does not count; the edge itself counts. None: no limit."""
 
     orphan_conversions: Literal["quarantine", "imply_click"] = "quarantine"
-    """A conversion whose parent event is missing is quarantined, or makes the parent's label 1."""
+    """What becomes of a conversion whose click is missing: it is set aside (`quarantine`), or makes the click's label 1
+    (`imply_click`).
+    """
 
     @model_validator(mode="after")
     def _last_touch_needs_windows(self) -> Join:
@@ -155,13 +172,13 @@ class Period(Settings, populate_by_name=True):
     """The rows of one split: impressions in [start, end), or (labelled tables only) all rows of some files."""
 
     start: UtcTime | None = Field(default=None, alias="from")
-    """The first moment that belongs to it. A date means its midnight; what names no zone is in UTC."""
+    """The first moment inside. A date means its midnight; what names no zone is in UTC."""
 
     end: UtcTime | None = Field(default=None, alias="before")
-    """The first moment that does not belong to it any more."""
+    """The first moment after it."""
 
     files: Names | None = None
-    """Globs among the names of a labelled table's files, instead of times: all rows of these files."""
+    """Globs among the names of a labelled table's files, instead of times: all rows of these files belong to it."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Period:
@@ -178,13 +195,13 @@ class Split(Settings):
     """Which impressions are trained on, which choose the stopping point (optional), which judge the model."""
 
     train: Period
-    """What the model learns from."""
+    """What the model is trained on, and what vocabularies are counted on."""
 
     validation: Period | None = None
-    """What chooses the stopping point, between the other two."""
+    """What chooses the epoch to stop at, between the other two. `training.early_stopping` needs it."""
 
     eval: Period
-    """What judges the model."""
+    """What the model is judged on."""
 
     def periods(self) -> dict[str, Period]:
         """Returns the periods by split name, in the order of time."""
@@ -209,37 +226,41 @@ class LogSettings(Settings):
     """The `logs:` section: either three streams and how to join them, or one labelled table."""
 
     impressions: EventStream | None = None
-    """What was shown: a row becomes an example."""
+    """What was shown, a row per item: each row becomes an example. Excludes `table`; needs `clicks` and `join`."""
 
     clicks: ClickStream | None = None
-    """What was clicked."""
+    """What was clicked, a row per click."""
 
     conversions: ConversionStream | None = None
-    """What came of it: purchases, likes, installs."""
+    """What came of it (purchases, likes, installs), a row per event after a click, of one kind or several."""
 
     table: LabelledTable | None = None
-    """Instead of the streams: rows that carry their labels already."""
+    """One table whose rows carry their labels already. Excludes `impressions`, `clicks`, `conversions` and `join`."""
 
     side_tables: tuple[SideTable, ...] = ()
-    """Columns about users and items, added by a key."""
+    """Columns about users or items, joined to every impression by a key."""
 
     join: Join | None = None
     """How clicks and conversions find their impression."""
 
     split: Split
-    """Which rows train and which judge."""
+    """Which impressions train, and which judge."""
+
     post_impression: Names = ()
-    """Columns that are known only after the impression (play time, say). They cannot be features."""
+    """Columns that are known only after the impression (play time, say). They are refused as features and slices."""
 
     derived: dict[str, Literal["hour_of_day", "day_of_week"]] = Field(default_factory=dict)
-    """New column -> what of the impression's time (UTC) it holds."""
+    """New columns, made of the impression's time in UTC: name -> `hour_of_day` (0 to 23) or `day_of_week` (0, Monday,
+    to 6). Both are categories, that is, texts.
+    """
 
     observed_until: UtcTime | None = None
-    """What happened later is not in the logs. None: the time of the latest event of any stream."""
+    """When the logs were taken: what happened later is not in them. None: the time of the latest event of any stream.
+    """
 
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
-    """A run fails when more than this share of a stream's rows is quarantined for being malformed or unattributable
-    (see `tandem.components.log_example_gen.records`).
+    """The run fails when a larger share of the rows of a stream or table is bad: unreadable, without a key or a time,
+    or without the event that it belongs to.
     """
 
     @model_validator(mode="after")

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel
 
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import AITMSettings
 from tandem.models.layers.experts import Experts
 from tandem.models.layers.grouped_dense import glorot_uniform
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     from tandem.models.tasks import TaskGraph
@@ -54,13 +53,9 @@ class AITM(Backbone):
     `aux["transfer/<task>"]` holds a child's weights of p and q, [B, 2].
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of every task's own network."""
+    Settings = AITMSettings
 
-        layers: LayerSizes = (64,)
-        """Units of its layers; what is transferred has the size of the last."""
-
-    def __init__(self, graph: TaskGraph, settings: AITM.Settings):
+    def __init__(self, graph: TaskGraph, settings: AITMSettings):
         super().__init__(graph, settings)
         self._networks = Experts(len(graph), settings.layers, name="networks")
         self._parents = {task.name: task.given for task in graph if task.given is not None}

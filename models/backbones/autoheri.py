@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel
 
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import AutoHERISettings
 from tandem.models.layers.grouped_dense import GroupedDense, glorot_uniform
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,13 +99,9 @@ class AutoHERI(Backbone):
     The towers above are not connected: what the search shall decide has to be in `layers`.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of every task's network."""
+    Settings = AutoHERISettings
 
-        layers: LayerSizes = (64, 64)
-        """Units of its layers, all of which take part in the search."""
-
-    def __init__(self, graph: TaskGraph, settings: AutoHERI.Settings):
+    def __init__(self, graph: TaskGraph, settings: AutoHERISettings):
         super().__init__(graph, settings)
         self._ancestors = {name: graph.chain(name)[:-1] for name in graph.names}
         groups = groupby(graph.names, key=lambda name: len(self._ancestors[name]))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import tf_keras as keras
-from pydantic import BaseModel
+
+from tandem.models.backbones.settings import BackboneSettings
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -44,8 +45,7 @@ class Backbone(keras.layers.Layer, abc.ABC):
 
     learners = 1
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """No settings."""
+    Settings: ClassVar[type[BackboneSettings]] = BackboneSettings
 
     def __init__(self, graph: TaskGraph, settings: Any):
         super().__init__(name=type(self).__name__.lower())

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel
 
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import CrossStitchSettings
 from tandem.models.layers.experts import Experts
 from tandem.models.layers.grouped_dense import GroupedDense
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     from tandem.models.tasks import TaskGraph
@@ -55,19 +54,9 @@ class CrossStitch(Backbone):
     a start that is a convex combination stays one.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of the networks, and where the mixing starts."""
+    Settings = CrossStitchSettings
 
-        layers: LayerSizes = (64, 64)
-        """Units of each task's layers."""
-
-        alpha_same: float = 0.9
-        """Weight of a task's own layer at the start."""
-
-        alpha_different: float = 0.1
-        """Weight of all other tasks' layers together at the start."""
-
-    def __init__(self, graph: TaskGraph, settings: CrossStitch.Settings):
+    def __init__(self, graph: TaskGraph, settings: CrossStitchSettings):
         super().__init__(graph, settings)
         self._first = Experts(len(graph), settings.layers[:1], name="first")
         self._rest = [GroupedDense(size, activation="relu") for size in settings.layers[1:]]

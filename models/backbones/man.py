@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel, Field
 
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import MANSettings
 from tandem.models.layers.experts import mix
 from tandem.models.layers.extraction import Extraction, gates_aux
 from tandem.models.layers.grouped_dense import glorot_uniform
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,25 +90,9 @@ class MAN(Backbone):
     are not adjacent.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Number and sizes of the experts; the defaults are the paper's.
+    Settings = MANSettings
 
-        Its towers, 128-16-32, are `model.tower_layers`.
-        """
-
-        shared_experts: int = Field(default=4, ge=0)
-        """Experts that all tasks read."""
-
-        task_experts: int = Field(default=4, ge=1)
-        """Experts of each task."""
-
-        expert_layers: LayerSizes = (256, 128)
-        """Units of each layer of an expert."""
-
-        attention: bool = True
-        """Whether the tasks attend to each other; without is an ablation of the paper (table 2)."""
-
-    def __init__(self, graph: TaskGraph, settings: MAN.Settings):
+    def __init__(self, graph: TaskGraph, settings: MANSettings):
         super().__init__(graph, settings)
         self._extraction = Extraction(
             len(graph), settings.shared_experts, settings.task_experts, settings.expert_layers, name="extraction"

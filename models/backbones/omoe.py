@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel, Field
 
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import OMoESettings
 from tandem.models.layers.experts import Experts, mix
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     from tandem.models.tasks import TaskGraph
@@ -22,13 +21,9 @@ class OMoE(Backbone):
     `aux["gate/<task>"]` holds the gate, [B, E], the same for every task.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Number and sizes of the experts; the defaults are those of the PICO paper."""
+    Settings = OMoESettings
 
-        experts: int = Field(default=3, ge=1)
-        expert_layers: LayerSizes = (64,)
-
-    def __init__(self, graph: TaskGraph, settings: OMoE.Settings):
+    def __init__(self, graph: TaskGraph, settings: OMoESettings):
         super().__init__(graph, settings)
         self._experts = Experts(settings.experts, settings.expert_layers, name="experts")
         self._gate = keras.layers.Dense(settings.experts, activation="softmax", name="gate")

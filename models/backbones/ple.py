@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field, model_validator
-
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import PLESettings
 from tandem.models.layers.extraction import Extraction, gates_aux
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -26,28 +24,9 @@ class PLE(Backbone):
     `aux["gate_groups/<task>"]` their sums over the shared experts and over the task's own, [B, 2].
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Number and sizes of the experts."""
+    Settings = PLESettings
 
-        levels: int = Field(default=2, ge=1)
-        """Extraction levels."""
-
-        shared_experts: int = Field(default=1, ge=0)
-        """Shared experts of a level."""
-
-        task_experts: int = Field(default=1, ge=0)
-        """Experts of each task in a level."""
-
-        expert_layers: LayerSizes = (64,)
-        """Units of each layer of an expert."""
-
-        @model_validator(mode="after")
-        def _some_expert(self) -> PLE.Settings:
-            if not self.shared_experts + self.task_experts:
-                raise ValueError("shared_experts and task_experts are both 0; a task needs an expert")
-            return self
-
-    def __init__(self, graph: TaskGraph, settings: PLE.Settings):
+    def __init__(self, graph: TaskGraph, settings: PLESettings):
         super().__init__(graph, settings)
         self._levels = [
             Extraction(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import SharedBottomSettings
 from tandem.models.layers.mlp import MLP
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -19,13 +17,9 @@ if TYPE_CHECKING:
 class SharedBottom(Backbone):
     """One bottom network for all tasks (Caruana, Multitask learning, 1997); hard sharing, PICO eq. 2."""
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of the bottom."""
+    Settings = SharedBottomSettings
 
-        layers: LayerSizes = (64,)
-        """Units of its layers. PICO shares the first layer only."""
-
-    def __init__(self, graph: TaskGraph, settings: SharedBottom.Settings):
+    def __init__(self, graph: TaskGraph, settings: SharedBottomSettings):
         super().__init__(graph, settings)
         self._bottom = MLP(settings.layers, name="bottom")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
-from pydantic import BaseModel
 
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import SingleDNNSettings
 from tandem.models.layers.experts import Experts
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     from tandem.models.tasks import TaskGraph
@@ -22,13 +21,9 @@ class SingleDNN(Backbone):
     side; with shared embeddings it is the architecture of ESMM (Ma et al., SIGIR 2018).
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Sizes of every task's network."""
+    Settings = SingleDNNSettings
 
-        layers: LayerSizes = (64,)
-        """Units of its layers, before the tower."""
-
-    def __init__(self, graph: TaskGraph, settings: SingleDNN.Settings):
+    def __init__(self, graph: TaskGraph, settings: SingleDNNSettings):
         super().__init__(graph, settings)
         self._networks = Experts(len(graph), settings.layers, name="networks")
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel, Field, model_validator
 
 from tandem.models.backbones.backbone import Backbone, States
+from tandem.models.backbones.settings import TAMLSettings
 from tandem.models.layers.experts import Experts, mix
-from tandem.models.settings import LayerSizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,38 +54,9 @@ class TAML(Backbone):
     general, the task's and the learner's experts weigh together, [B, 3], averaged over the learners (figure 4).
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """Number and sizes of the experts, number of learners.
+    Settings = TAMLSettings
 
-        The defaults are the paper's as read here: every learner sees three experts of one layer of 64, one of each
-        group. `learners: 1` and `learner_experts: 0` are its ablations (section 3.5). Its learners are towers of 64 and
-        32 units (`model.tower_layers`).
-        """
-
-        general_experts: int = Field(default=1, ge=0)
-        """Experts that all learners read."""
-
-        task_experts: int = Field(default=1, ge=0)
-        """Experts of each task."""
-
-        learner_experts: int = Field(default=1, ge=0)
-        """Experts of each learner."""
-
-        expert_layers: LayerSizes = (64,)
-        """Units of each layer of an expert."""
-
-        learners: int = Field(default=2, ge=1)
-        """Learners of each task."""
-
-        @model_validator(mode="after")
-        def _some_expert(self) -> TAML.Settings:
-            if not self.general_experts + self.task_experts + self.learner_experts:
-                raise ValueError(
-                    "general_experts, task_experts and learner_experts are all 0; a learner needs an expert"
-                )
-            return self
-
-    def __init__(self, graph: TaskGraph, settings: TAML.Settings):
+    def __init__(self, graph: TaskGraph, settings: TAMLSettings):
         super().__init__(graph, settings)
         self.learners = settings.learners
         tasks, every = len(graph), len(graph) * settings.learners

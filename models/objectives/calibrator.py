@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tensorflow as tf
-from pydantic import BaseModel, Field
 
 from tandem.models.network import Forward
 from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
+from tandem.models.objectives.settings import CalibratorSettings
 
 
 class Calibrator(Objective):
@@ -16,11 +16,7 @@ class Calibrator(Objective):
     joint heads only: products along the chain cannot exceed each other.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """The paper's setting by default."""
-
-        weight: float = Field(default=0.6, ge=0)
-        """Factor of the penalty (the paper's alpha)."""
+    Settings = CalibratorSettings
 
     def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
         """Returns `calibrator/<task>` for every task with a parent, averaged over the batch by the task's weights."""

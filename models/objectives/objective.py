@@ -5,14 +5,14 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel
 
 from tandem.models.batch import Batch
 from tandem.models.network import Forward
+from tandem.models.objectives.settings import ObjectiveSettings
 from tandem.models.tasks import TaskGraph
 
 
@@ -75,21 +75,12 @@ def weighted_mean(values: tf.Tensor, *factors: tf.Tensor | None) -> tf.Tensor:
 class Objective(keras.layers.Layer, abc.ABC):
     """Losses that train the network. It may own variables; they live with the learner and are not exported."""
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """No settings."""
+    Settings: ClassVar[type[ObjectiveSettings]] = ObjectiveSettings
 
     def __init__(self, graph: TaskGraph, settings: Any):
         super().__init__(name=type(self).__name__.lower())
         self.graph = graph
         self.settings = settings
-
-    @classmethod
-    def check(cls, graph: TaskGraph, settings: Any, tower_layers: int) -> None:
-        """Refuses settings that do not go with the tasks or the towers.
-
-        Raises:
-          ValueError: Saying what was received and what is allowed.
-        """
 
     @abc.abstractmethod
     def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:

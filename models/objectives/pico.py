@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal
 
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import BaseModel, Field, model_validator
 
 from tandem.models.layers.mlp import MLP
 from tandem.models.network import Forward
 from tandem.models.objectives.contrastive import LARGEST_SAFE_LOGIT, alignment, info_nce
 from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
+from tandem.models.objectives.settings import PicoSettings
 from tandem.models.precision import Precision, of_products
 from tandem.models.settings import LayerSizes
 from tandem.models.tasks import TaskGraph
@@ -47,63 +46,9 @@ class Pico(Objective):
     losses weigh a row as the pair's first task does; as a negative it counts in full.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """The paper's setting by default, and its ablations (table 3, figure 3)."""
+    Settings = PicoSettings
 
-        pairs: tuple[tuple[str, str], ...] | None = Field(default=None, min_length=1)
-        """(anchor task, positive task) names; None: the first task with each other one (section 4.6)."""
-
-        alpha: float = Field(default=1.0, ge=0)
-        """Factor of the relevance loss."""
-
-        beta: float = Field(default=0.01, ge=0)
-        """Factor of the contrastive loss."""
-
-        tower_layer: int = 0
-        """Which hidden layer of the towers is contrasted; 0 is the first, -1 the last."""
-
-        normalize: bool = True
-        """Whether h is scaled to length 1."""
-
-        temperature: Literal["personalized", "fixed", "statistical"] = "personalized"
-        """`personalized` (eq. 10); `fixed`; `statistical` (eq. 10 with the batch's share of equal labels)."""
-
-        fixed_temperature: float = Field(default=0.05, gt=0)
-        """For `fixed`."""
-
-        temperature_low: float = Field(default=0.05, gt=0)
-        """The temperature of full relevance."""
-
-        temperature_high: float = Field(default=1.0, gt=0)
-        """The temperature of no relevance."""
-
-        negatives: bool = True
-        """Whether other rows of the batch push away; without, pairs are only pulled together."""
-
-        relevance_layers: LayerSizes = (64, 32)
-        """Hidden layers of the relevance network."""
-
-        relevance_trains_backbone: bool = True
-        """Whether the relevance loss sends its gradient into the shared layers, as in the paper."""
-
-        trains: Literal["both", "second", "second_tower"] = "both"
-        """What the contrast trains: `both` tasks' towers and the shared layers below, as in the paper; the `second`
-        task of the pair, so that what the first has learned stands fixed; of it, the `second_tower` alone.
-        """
-
-        @model_validator(mode="after")
-        def _bounds_in_order(self) -> Pico.Settings:
-            if self.temperature_low > self.temperature_high:
-                raise ValueError(
-                    f"temperature_low ({self.temperature_low}) is above temperature_high ({self.temperature_high})"
-                )
-            return self
-
-        def pairs_of(self, graph: TaskGraph) -> tuple[tuple[str, str], ...]:
-            """Returns the pairs to contrast."""
-            return self.pairs or tuple((graph.names[0], other) for other in graph.names[1:])
-
-    def __init__(self, graph: TaskGraph, settings: Pico.Settings):
+    def __init__(self, graph: TaskGraph, settings: PicoSettings):
         super().__init__(graph, settings)
         self._relevance = {
             pair: Relevance(settings.relevance_layers, name=f"relevance_{pair[0]}_{pair[1]}")
@@ -116,22 +61,6 @@ class Pico(Objective):
             pair: tf.function(functools.partial(self._losses_of_pair, relevance), autograph=False, jit_compile=True)
             for pair, relevance in self._relevance.items()
         }
-
-    @classmethod
-    def check(cls, graph: TaskGraph, settings: Pico.Settings, tower_layers: int) -> None:
-        """Refuses pairs of unknown or equal tasks, and a tower layer that is not there."""
-        pairs = settings.pairs_of(graph)
-        if not pairs:
-            raise ValueError("pico contrasts pairs of tasks; there is only one task")
-        for pair in pairs:
-            if not set(pair) <= set(graph.names) or pair[0] == pair[1]:
-                raise ValueError(
-                    f"pico.pairs: {list(pair)} is no pair of different tasks; the tasks are {list(graph.names)}"
-                )
-        if not -tower_layers <= settings.tower_layer < tower_layers:
-            raise ValueError(
-                f"pico.tower_layer: got {settings.tower_layer}, the towers have layers 0 to {tower_layers - 1}"
-            )
 
     def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
         """Returns, per pair, `pico_relevance/<a>/<b>` and `pico_contrast/<a>/<b>`."""

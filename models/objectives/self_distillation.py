@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tensorflow as tf
-from pydantic import BaseModel, Field
 
 from tandem.models.network import Forward
 from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
+from tandem.models.objectives.settings import SelfDistillationSettings
 
 
 class SelfDistillation(Objective):
@@ -19,11 +19,7 @@ class SelfDistillation(Objective):
     task: no label is needed, and TAML is trained on all impressions (figure 2), conditional tasks included.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """The paper's setting by default."""
-
-        weight: float = Field(default=0.1, ge=0)
-        """Factor of every task's distillation (the paper's alpha and beta, eq. 6, which it sets to the same)."""
+    Settings = SelfDistillationSettings
 
     def losses_of(self, forward: Forward, outcomes: Outcomes) -> dict[str, Loss]:
         """Returns `self_distillation/<task>` for every task with several learners; one has nobody to learn from."""

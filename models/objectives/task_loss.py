@@ -7,6 +7,7 @@ import tf_keras as keras
 
 from tandem.models.network import Forward
 from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
+from tandem.models.objectives.settings import ObjectiveSettings
 from tandem.models.tasks import TaskGraph
 
 
@@ -16,7 +17,7 @@ class TaskLoss(Objective):
     A conditional task counts its parent's positives only (`Task.train_on`), so a rare parent does not shrink its loss.
     """
 
-    def __init__(self, graph: TaskGraph, settings: Objective.Settings):
+    def __init__(self, graph: TaskGraph, settings: ObjectiveSettings):
         super().__init__(graph, settings)
         # Reduction.NONE: the mean is over the rows that count, not over the batch.
         cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True, reduction=keras.losses.Reduction.NONE)

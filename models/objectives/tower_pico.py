@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from tandem.models.objectives.pico import Pico
+from tandem.models.objectives.settings import TowerPicoSettings
 
 
 class TowerPico(Pico):
@@ -17,8 +16,4 @@ class TowerPico(Pico):
     gradients of the shared layers and of every other tower are those of the backbone alone.
     """
 
-    class Settings(Pico.Settings, frozen=True):
-        """As PICO's, with other defaults."""
-
-        relevance_trains_backbone: bool = False
-        trains: Literal["both", "second", "second_tower"] = "second_tower"
+    Settings = TowerPicoSettings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import tensorflow as tf
 import tf_keras as keras
-from pydantic import Field
 
+from tandem.models.steps.settings import BilevelStepSettings
 from tandem.models.steps.step import Gradients, Losses, Step
 from tandem.models.tasks import TaskGraph
 
@@ -54,18 +54,9 @@ class BilevelStep(keras.layers.Layer, Step):
     are the training half's. The embeddings of the held-out rows get a gradient of 0.
     """
 
-    class Settings(Step.Settings, extra="forbid", frozen=True):
-        """How long the search lasts, and what becomes of its result."""
+    Settings = BilevelStepSettings
 
-        share: float = Field(default=0.5, gt=0, le=1)
-        """Of the training's steps."""
-
-        threshold: float | None = Field(default=0.5, ge=0, lt=1)
-        """A connection stays, with weight 1, where its probability is above; the others go. None: all stay, with their
-        probabilities for weights.
-        """
-
-    def __init__(self, graph: TaskGraph, settings: BilevelStep.Settings):
+    def __init__(self, graph: TaskGraph, settings: BilevelStepSettings):
         keras.layers.Layer.__init__(self, name="search")
         Step.__init__(self, graph, settings)
         self._architecture: list[tf.Variable] = []

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
-from pydantic import BaseModel
 
 from tandem.models.steps.plain import PlainStep
-from tandem.models.tasks import TaskGraph
+from tandem.models.steps.settings import FineTuneStepSettings
 
 if TYPE_CHECKING:
     from tandem.models.steps.step import Losses
@@ -27,15 +26,7 @@ class FineTuneStep(PlainStep):
     `model.steps: {meta: {share: 0}, fine_tune: {part: all}}`.
     """
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """What is trained."""
-
-        part: Literal["upper", "all"] = "upper"
-        """`upper`, or `all`: everything, embeddings included, as the usual step does."""
-
-    def __init__(self, graph: TaskGraph, settings: FineTuneStep.Settings):
-        super().__init__(graph, settings)
-        self.trains_embeddings = settings.part == "all"
+    Settings = FineTuneStepSettings
 
     def trained(self, learner: Losses) -> Sequence[tf.Variable]:
         """Returns all variables but those of the network's lower part; or all, as the settings say."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
-from pydantic import BaseModel, Field
 
 from tandem.models.features import IDS
+from tandem.models.steps.settings import MetaStepSettings
 from tandem.models.steps.step import Gradients, Losses, Step
 
 if TYPE_CHECKING:
@@ -132,17 +132,7 @@ class MetaStep(Step):
 
     compilable = False
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """How it adapts; the paper gives no numbers."""
-
-        share: float = Field(default=0.5, ge=0, le=1)
-        """Of all training steps, how many are this stage's; 0 leaves it out. The paper stops it early."""
-
-        inner_learning_rate: float = Field(default=0.01, gt=0)
-        """a, the length of the adapting step."""
-
-        second_order: bool = True
-        """Whether the gradient goes through the adaptation; if not, it is first-order MAML."""
+    Settings = MetaStepSettings
 
     def gradients(self, learner: Losses, batch: Batch, vectors: tf.Tensor | None) -> Gradients:
         """Computes the gradients of one batch."""

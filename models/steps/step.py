@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import tensorflow as tf
-from pydantic import BaseModel
 
+from tandem.models.steps.settings import StepSettings
 from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
@@ -62,18 +62,20 @@ class Step(abc.ABC):
 
     Attributes:
       compilable: Whether XLA can compile the step.
-      trains_embeddings: Whether the rows of the table are updated.
     """
 
     compilable = True
-    trains_embeddings = True
 
-    class Settings(BaseModel, extra="forbid", frozen=True):
-        """No settings."""
+    Settings: ClassVar[type[StepSettings]] = StepSettings
 
     def __init__(self, graph: TaskGraph, settings: Any):
         self.graph = graph
         self.settings = settings
+
+    @property
+    def trains_embeddings(self) -> bool:
+        """Whether the rows of the table are updated."""
+        return bool(self.settings.trains_embeddings)
 
     def prepare(self, network: Network) -> None:  # noqa: B027 (most steps need nothing)
         """Makes the variables that the step itself needs; called once, when the system is put together.

@@ -46,7 +46,7 @@ def plan(steps_per_pass: int, epochs: int, max_steps: int | None, stages: Sequen
       ValueError: The shares sum up to more than 1, or to less while every stage has one.
     """
     total = min(epochs * steps_per_pass, max_steps or epochs * steps_per_pass)
-    shares = [getattr(stage.settings, "share", None) for stage in stages]
+    shares = [stage.settings.share_of_steps for stage in stages]
     given = sum(share for share in shares if share is not None)
     open_stages = shares.count(None)
     if given > 1 + 1e-9 or (not open_stages and given < 1 - 1e-9):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tandem.pipeline import environment
+from tandem.pipeline.bench.plan import make_plan
 from tandem.pipeline.local import progress, runner
 from tandem.pipeline.trials import run_all
 
@@ -48,8 +49,6 @@ def run(
     """
     started = time.monotonic()
     environment.prepare()
-    with progress.working(console or Console(), "loading TensorFlow"):
-        from tandem.pipeline.bench.plan import make_plan
     plan = make_plan(systems, seeds, config.training.seed, config.model, config.task_graph)
     with runner.working(config, "bench", console) as (console, _):
         with progress.working(console, "loading TFX"):

@@ -1,7 +1,7 @@
 """Which runs a benchmark consists of: systems, their ablations, seeds.
 
-A name is a recipe (`mmoe_pico`), an ablation of one (`mmoe_pico/fixed_temperature`), or a system that stands outside of
-the registry, for comparison. It may be a pattern with `*`: `*_pico`, `mmoe_pico/*`.
+A name is a recipe (`mmoe_pico`), an ablation of one (`mmoe_pico/fixed_temperature`), or a system that is no
+recipe, for comparison. It may be a pattern with `*`: `*_pico`, `mmoe_pico/*`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import fnmatch
 import importlib.util
 from typing import TYPE_CHECKING
 
-from tandem.models import registry
-from tandem.models.registry import RECIPES
+from tandem.models import recipe_check
+from tandem.models.recipes import RECIPES
 from tandem.models.variants import VARIANTS, backbone_of, settings_of
-from tandem.pipeline.configuration import errors
 from tandem.pipeline.trials.trial import COMPARISONS, LIGHTGBM, Trial
+from tandem.validation.words import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,9 +61,10 @@ def make_plan(
     for system, variant in systems:
         if system in RECIPES:
             try:
-                registry.check(settings_of(system, variant, model), graph)
+                recipe_check.checked(settings_of(system, variant, model), graph)
             except ValueError as error:
-                raise ValueError(f"{'/'.join(filter(None, (system, variant)))}: {error}") from None
+                name = system if variant is None else f"{system}/{variant}"
+                raise ValueError("\n".join(f"{name}: {line}" for line in str(error).splitlines())) from None
         elif system == LIGHTGBM and importlib.util.find_spec("lightgbm") is None:
             raise ValueError(f"system '{LIGHTGBM}' needs a package that is not installed: pip install .[bench]")
     return [
@@ -79,6 +80,6 @@ def _matching(chosen: Sequence[str]) -> list[str]:
         # `*` stops at the slash: `mmoe*` means recipes, `mmoe*/*` their ablations.
         matches = [each for each in allowed if fnmatch.fnmatchcase(each, name) and each.count("/") == name.count("/")]
         if not matches:
-            raise ValueError(errors.unknown("system", name, allowed))
+            raise ValueError(unknown("system", name, allowed))
         meant |= set(matches)
     return [name for name in allowed if name in meant]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from tandem.models.registry import Recipe
+    from tandem.models.recipes import Recipe
     from tandem.models.variants import Variant
     from tandem.pipeline.local.run_result import RunResult
     from tandem.pipeline.sample_logs import SampleTruth
@@ -133,9 +133,9 @@ def show_systems(
     """Prints what can be trained.
 
     Args:
-      recipes: Of the registry.
+      recipes: By name.
       variants: By recipe, its ablations.
-      comparisons: By name, what stands outside of the registry.
+      comparisons: By name, what is no recipe.
       console: None: standard output.
     """
     console = console or standard_output()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 
-import yaml
-
 from tandem.components.log_example_gen.settings import Period
 from tandem.components.log_example_gen.split import describe
 from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
 from tandem.models.features import FeatureLayout
+from tandem.pipeline.configuration import yaml_file
 from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.fingerprints import COMPONENTS, PACKAGE, fingerprint
 
@@ -70,4 +69,4 @@ def _git(*arguments: str) -> str | None:
 def _yaml(config: Config) -> str:
     """Writes the settings as they came from the file and the command line; defaults are left out."""
     plain = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
+    return yaml_file.dump(plain)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import tandem
 from tandem import files
-from tandem.pipeline.configuration.errors import unknown
 from tandem.pipeline.starter.guess import Guess, guess
 from tandem.pipeline.starter.samples import expanded, samples
 from tandem.pipeline.starter.text import configuration
+from tandem.validation.words import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfx.types import Artifact, artifact_utils
 
-from tandem.models.registry import RECIPES
+from tandem.models.recipes import RECIPES
 from tandem.models.settings import ModelSettings
 from tandem.models.training.checkpoints import digest, files_below
 from tandem.models.training.dataset import matching_files

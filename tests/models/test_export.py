@@ -11,7 +11,8 @@ import tf_keras as keras
 
 from tandem.models.batch import Batch
 from tandem.models.export import Signatures, export
-from tandem.models.registry import RECIPES, build
+from tandem.models.recipes import RECIPES
+from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
 from tandem.models.vocabulary import read_vocabulary
 

@@ -3,7 +3,8 @@ import pytest
 import tf_keras as keras
 
 from tandem.models.network import MOST_GIVEN_PARENT
-from tandem.models.registry import RECIPES, build
+from tandem.models.recipes import RECIPES
+from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import Task, TaskGraph
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tandem.models.batch import Batch
-from tandem.models.registry import RECIPES, build, check
+from tandem.models.recipes import RECIPES
+from tandem.models.registry import build
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.training.loop import initialize, train
 
@@ -188,32 +189,8 @@ def test_serving_costs_the_same_with_and_without_pico(recipe, layout, graph, bat
 
 
 @recipes
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"backbone": {"exprets": 2}}, "model.backbone.exprets: got 2.*allowed keys"),
-        ({"objectives": {"distill": {}}}, r"model.objectives: recipe .* got settings for \['distill'\]"),
-        ({"steps": {"warm_up": {}}}, r"model.steps: recipe .* got settings for \['warm_up'\]"),
-        ({"balancer": {"temprature": 2}}, "model.balancer.temprature: got 2.*allowed keys"),
-    ],
-)
-def test_unknown_settings_are_refused_with_what_is_allowed(recipe, settings, message, graph):
-    with pytest.raises(ValueError, match=message):
-        check(settings_of(recipe, **settings), graph)
-
-
-def test_an_unknown_recipe_is_refused_with_the_list(graph):
-    with pytest.raises(ValueError, match=r"got 'dnn', there are .*'mmoe'"):
-        check(ModelSettings(recipe="dnn"), graph)
-
-
-@pytest.mark.parametrize(
-    ("steps", "message"),
-    [
-        ({"meta": {"inner_learning_rate": 0}}, "model.steps.meta.inner_learning_rate: got 0.*allowed keys.*'share'"),
-        ({"meta": {"share": 0}}, r"no stage trains the embeddings.*'man' are \['meta', 'fine_tune'\]"),
-    ],
-)
-def test_settings_of_stages_are_checked(steps, message, graph):
-    with pytest.raises(ValueError, match=message):
-        check(settings_of("man", steps=steps), graph)
+def test_what_cannot_be_built_is_refused_with_all_that_is_wrong(recipe, layout, graph):
+    settings = settings_of(recipe, backbone={"exprets": 2}, objectives={"distill": {}})
+    with pytest.raises(ValueError, match=r"model\.backbone\.exprets: unknown key") as error:
+        build(settings, graph, layout, TOKENS)
+    assert "model.objectives.distill: recipe" in str(error.value).splitlines()[1]

@@ -20,6 +20,30 @@ def test_parents_come_before_children_whatever_the_order_of_the_configuration():
     assert TaskGraph(CHAIN).names == ("click", "view", "buy")
 
 
+@given(st.permutations(range(8)), st.lists(st.integers(0, 8), min_size=8, max_size=8))
+def test_tasks_are_ordered_by_depth_and_then_as_declared(declared, parents):
+    """Task n is given a task below n, or none."""
+    given_by = {n: parents[n] % (n + 1) - 1 for n in range(8)}
+    tasks = [Task(name=f"t{n}", given=f"t{given_by[n]}" if given_by[n] >= 0 else None) for n in declared]
+
+    def depth(n):
+        return 0 if given_by[n] < 0 else 1 + depth(given_by[n])
+
+    expected = sorted(declared, key=lambda n: (depth(n), declared.index(n)))
+    assert TaskGraph(tasks).names == tuple(f"t{n}" for n in expected)
+
+
+def test_a_circle_names_its_tasks_only():
+    tasks = [Task(name="a", given="c"), Task(name="b", given="a"), Task(name="c", given="b"), Task(name="d", given="c")]
+    with pytest.raises(ValueError, match=r"^the parents of \['a', 'b', 'c'\] form a circle$"):
+        TaskGraph(tasks)
+
+
+def test_all_parents_that_are_no_tasks_are_named():
+    with pytest.raises(ValueError, match=r"'a' is given 'x'.*\n.*'b' is given 'y'"):
+        TaskGraph([Task(name="a", given="x"), Task(name="b", given="y")])
+
+
 def test_joint_probabilities_are_products_along_the_chain():
     answer = TaskGraph(CHAIN).probabilities({"click": 0.5, "view": 0.4, "buy": 0.1})
     assert answer == pytest.approx(

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tandem.models.registry import RECIPES, build, check
+from tandem.models.recipe_check import check
+from tandem.models.recipes import RECIPES
+from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import Task, TaskGraph
 from tandem.models.variants import VARIANTS, backbone_of, settings_of
@@ -16,7 +18,7 @@ def test_a_variant_can_be_built_and_differs_from_its_recipe(recipe, variant, lay
     configured = ModelSettings(recipe=recipe, tower_layers=(8, 4, 2))
     settings = settings_of(recipe, variant, configured)
     assert settings != settings_of(recipe, None, configured)
-    check(settings, GRAPH)
+    assert check(settings, GRAPH) == []
     build(settings, GRAPH, layout, 40)
 
 
@@ -32,7 +34,7 @@ def test_every_recipe_takes_the_settings_of_another(recipe):
         recipe="mmoe_pico", embedding_dim=6, backbone={"experts": 5}, objectives={"pico": {"beta": 0.5}}
     )
     settings = settings_of(recipe, None, configured)
-    check(settings, GRAPH)
+    assert check(settings, GRAPH) == []
     assert (settings.recipe, settings.embedding_dim) == (recipe, 6)
     assert settings.backbone == ({"experts": 5} if recipe in ("mmoe", "mmoe_pico", "mmoe_tower_pico") else {})
     assert settings.objectives == (

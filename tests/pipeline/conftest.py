@@ -3,7 +3,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tandem.pipeline.configuration import yaml_file
 from tandem.pipeline.trials.report import Inside, Speed, TrialReport
@@ -57,7 +56,7 @@ def edited(config_file: Path) -> Callable[[Callable[[dict], None]], Path]:
     def edit(change: Callable[[dict], None]) -> Path:
         settings, _ = yaml_file.read(config_file)
         change(settings)
-        config_file.write_text(yaml.safe_dump(settings, sort_keys=False))
+        config_file.write_text(yaml_file.dump(settings))
         return config_file
 
     return edit

@@ -26,7 +26,7 @@ try:
     cli.main({arguments!r})
 except SystemExit as end:
     assert end.code in (0, None), end.code
-heavy = ("tensorflow", "tfx", "apache_beam", "numpy", "pydantic", "rich", "yaml", "polars")
+heavy = ("tensorflow", "tfx", "apache_beam", "numpy", "pydantic", "rich", "ruamel.yaml", "polars")
 print(json.dumps([name for name in heavy if name in sys.modules]))
 """
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -106,11 +106,17 @@ def test_bench_answers_a_wrong_name_with_the_right_ones(tmp_path, capsys):
 def test_doctor(calls, good, code):
     calls("tandem.pipeline.doctor.examine", good)
     assert cli.main(["doctor"]) == code
-    assert cli.main(["doctor", "c.yaml", "--data", "d"]) == code
+    assert cli.main(["doctor", "c.yaml", "--data", "d", "--set", "a=1"]) == code
     assert calls.found == [
-        ("tandem.pipeline.doctor.examine", None, None),
-        ("tandem.pipeline.doctor.examine", "c.yaml", "d"),
+        ("tandem.pipeline.doctor.examine", None, None, []),
+        ("tandem.pipeline.doctor.examine", "c.yaml", "d", ["a=1"]),
     ]
+
+
+@pytest.mark.parametrize("arguments", [["--set", "a=1"], ["--data", "d"]])
+def test_doctor_does_not_pass_over_what_goes_with_a_configuration(capsys, arguments):
+    assert cli.main(["doctor", *arguments]) == 1
+    assert "go with a configuration" in capsys.readouterr().err
 
 
 def test_sample(tmp_path, capsys):
@@ -128,7 +134,7 @@ def test_sample_refuses_a_folder_with_something_else(tmp_path, capsys):
 
 
 def test_models_lists_every_recipe_ablation_and_comparison(capsys):
-    from tandem.models.registry import RECIPES
+    from tandem.models.recipes import RECIPES
     from tandem.models.variants import VARIANTS
     from tandem.pipeline.trials.trial import COMPARISONS
 

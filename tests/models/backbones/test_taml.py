@@ -5,10 +5,9 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tandem.models import registry
+from tandem.models import recipes, registry
 from tandem.models.backbones.ple import PLE
 from tandem.models.backbones.taml import TAML, gates_of_all
-from tandem.models.objectives.entire_space import EntireSpaceLoss
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import Task, TaskGraph
 
@@ -66,7 +65,7 @@ def test_one_learner_without_experts_of_its_own_is_ple_of_one_level_over_all_imp
 ):
     """The whole system, losses included; with one learner there is nobody to distil into."""
     monkeypatch.setitem(
-        registry.RECIPES, "ple_entire_space", replace(registry.SYSTEMS["ple"], task_loss=EntireSpaceLoss)
+        recipes.RECIPES, "ple_entire_space", replace(recipes.SYSTEMS["ple"], task_loss=recipes.ENTIRE_SPACE_LOSS)
     )
     sizes = {"general_experts": 2, "task_experts": 1, "expert_layers": (6, 5)}
     as_ple = {"levels": 1, "shared_experts": 2, "task_experts": 1, "expert_layers": (6, 5)}

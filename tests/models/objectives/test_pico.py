@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -131,13 +133,22 @@ def test_the_first_task_is_paired_with_every_other_by_default():
     ],
 )
 def test_settings_that_do_not_go_with_the_tasks_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Pico.check(GRAPH, Pico.Settings(**settings), tower_layers=3)
+    ((path, sentence),) = Pico.Settings(**settings).contradictions(GRAPH, towers=3)
+    assert path[0] in settings
+    assert re.search(message, sentence)
 
 
 def test_one_task_has_no_pair():
-    with pytest.raises(ValueError, match="only one task"):
-        Pico.check(TaskGraph([Task(name="click")]), Pico.Settings(), tower_layers=3)
+    ((path, sentence),) = Pico.Settings().contradictions(TaskGraph([Task(name="click")]), towers=3)
+    assert path == ()
+    assert "only one task" in sentence
+
+
+def test_what_is_not_known_is_not_held_against_the_settings():
+    settings = Pico.Settings(pairs=(("click", "view"),), tower_layer=3)
+    assert [path for path, _ in settings.contradictions(None, None)] == []
+    assert [path for path, _ in settings.contradictions(None, 3)] == [("tower_layer",)]
+    assert [path for path, _ in settings.contradictions(GRAPH, None)] == [("pairs", 0)]
 
 
 def test_temperatures_must_be_in_order():

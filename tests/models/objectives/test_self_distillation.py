@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tandem.models import registry
+from tandem.models import recipes, registry
 from tandem.models.backbones.backbone import States
 from tandem.models.network import Forward
 from tandem.models.objectives.objective import Outcomes
@@ -72,8 +72,8 @@ def test_a_single_learner_has_no_loss():
 
 
 def test_nothing_of_it_is_served(layout, graph, batch_of, monkeypatch):
-    taml = registry.SYSTEMS["taml"]
-    monkeypatch.setitem(registry.RECIPES, "taml_alone", replace(taml, objectives=()))
+    taml = recipes.SYSTEMS["taml"]
+    monkeypatch.setitem(recipes.RECIPES, "taml_alone", replace(taml, objectives={}))
     features, *_ = batch_of(graph, 4)
 
     def served(recipe):

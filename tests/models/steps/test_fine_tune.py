@@ -3,7 +3,9 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tandem.models.registry import RECIPES, build, check
+from tandem.models.recipe_check import check
+from tandem.models.recipes import RECIPES
+from tandem.models.registry import build
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.steps.fine_tune import FineTuneStep
 from tandem.models.steps.plain import PlainStep
@@ -88,8 +90,8 @@ def test_its_gradients_are_the_usual_ones(system_of, graph, batch_of):
 
 def test_the_stages_and_their_settings(graph, layout):
     settings = ModelSettings(recipe="man", steps={"meta": {"share": 0.0}, "fine_tune": {"part": "all"}})
-    check(settings, graph)
+    assert check(settings, graph) == []
     meta, fine_tune = build(settings, graph, layout, 40).steps
-    assert [name for name, _ in RECIPES["man"].steps] == ["meta", "fine_tune"]
+    assert list(RECIPES["man"].steps) == ["meta", "fine_tune"]
     assert meta.settings.share == 0
     assert fine_tune.trains_embeddings

@@ -1,6 +1,6 @@
 import pytest
 
-from tandem.models.registry import RECIPES
+from tandem.models.recipes import RECIPES
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import Task, TaskGraph
 from tandem.models.variants import VARIANTS
@@ -79,7 +79,8 @@ def test_at_least_one_seed():
 
 def test_a_system_that_the_settings_do_not_fit_is_named():
     with pytest.raises(
-        ValueError, match=r"mmoe_pico/second_layer: pico.tower_layer: got 1, the towers have layers 0 to 0"
+        ValueError,
+        match=r"mmoe_pico/second_layer: model.objectives.pico.tower_layer: got 1, the towers have layers 0 to 0",
     ):
         plan(["mmoe_pico/*"], model=ModelSettings(tower_layers=(8,)))
 

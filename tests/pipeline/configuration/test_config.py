@@ -288,14 +288,15 @@ def test_overrides_are_yaml(config_file):
             "training.max_steps=1",
             "training.learning_rate=1e-3",
             "features[0].min_count=5",
-            "model.objectives.pico.weight=0.1",
+            "model.recipe=shared_bottom_pico",
+            "model.objectives.pico.beta=0.1",
             "evaluation.slices=[[device, hour]]",
         ],
     )
     assert config.training.max_steps == 1
     assert config.training.learning_rate == 0.001
     assert config.features[0].min_count == 5
-    assert config.model.objectives == {"pico": {"weight": 0.1}}
+    assert config.model.objectives == {"pico": {"beta": 0.1}}
     assert config.evaluation.slices == (("device", "hour"),)
 
 

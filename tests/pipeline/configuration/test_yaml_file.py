@@ -1,6 +1,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tandem.pipeline.configuration import yaml_file
 
@@ -13,7 +15,9 @@ from tandem.pipeline.configuration import yaml_file
         ("1.5", 1.5),
         (".5", 0.5),
         ("-3", -3),
-        ("1_000", 1000),
+        ("1_000", "1_000"),
+        ("109_14", "109_14"),
+        ("1_0.5", "1_0.5"),
         ("true", True),
         ("False", False),
         ("~", None),
@@ -69,3 +73,86 @@ def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "x.yaml").write_bytes(b"a: \xff")
     with pytest.raises(yaml_file.YamlError, match="no UTF-8 text: invalid start byte at byte 3"):
         yaml_file.read(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("a: 1\nb: \x07", 2, "no valid YAML: unacceptable character #x0007"),
+        ("a: 1\n? [1, 2]\n: 3", 2, "a key must be a word, not a list or a mapping"),
+        ("a:\n  b: &x [1, *x]", 2, "the anchor 'x' contains itself"),
+        ("a: 1\n<<: &x {b: *x}", 2, "the anchor 'x' contains itself"),
+        ("a: 1\nb: !!python/object/apply:os.getcwd []", 2, "could not determine a constructor for the tag"),
+        ("a: 1\n---\nb: 2", 2, "expected a single document"),
+    ],
+)
+def test_what_can_be_no_settings_tells_the_line(text, line, message):
+    with pytest.raises(yaml_file.YamlError) as error:
+        yaml_file.parse(text)
+    assert error.value.line == line
+    assert message in str(error.value)
+
+
+def test_an_anchor_may_stand_in_several_places():
+    value, lines = yaml_file.parse("a: &x [1]\nb: *x\nc: *x")
+    assert value == {"a": [1], "b": [1], "c": [1]}
+    assert lines["c",] == 3
+
+
+WORDS = [
+    "on",
+    "no",
+    "5e-4",
+    "109_14",
+    "1_000",
+    "0o17",
+    "0x1F",
+    "1:30",
+    "2024-03-11",
+    "~",
+    "",
+    "=",
+    "<<",
+    " a",
+    "a: b",
+    "'",
+]
+PLAIN = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.sampled_from(WORDS),
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co"), exclude_characters="\ufeff")),
+)
+KEYS = st.text("abc_-. 0", min_size=1)
+
+
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner)))
+def test_what_is_written_is_read_again(value):
+    found = yaml_file.scalar(yaml_file.dump(value))
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_texts_that_other_readers_take_for_something_else_are_quoted(word):
+    import ruamel.yaml
+
+    text = yaml_file.dump([word])
+    for version in ("1.1", "1.2"):
+        reader = ruamel.yaml.YAML(typ="safe", pure=True)
+        reader.version = version
+        assert list(reader.load(text)) == [word]
+
+
+def test_keys_keep_their_order():
+    assert list(yaml_file.scalar(yaml_file.dump({"b": 1, "a": 2}))) == ["b", "a"]
+
+
+def test_keys_are_texts():
+    value, lines = yaml_file.parse("5: a\ntrue: b\n2024-03-11: {1.50: c}\n~: d")
+    assert value == {"5": "a", "true": "b", "2024-03-11": {"1.50": "c"}, "~": "d"}
+    assert lines["2024-03-11", "1.50"] == 3
+    with pytest.raises(yaml_file.YamlError, match="the key '5' comes twice, first on line 1"):
+        yaml_file.parse("5: a\n'5': b")
