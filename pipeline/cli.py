@@ -244,7 +244,10 @@ def _command(
 
 def _add_config(command: argparse.ArgumentParser, nargs: str | None = None) -> None:
     command.add_argument(
-        "config", metavar="CONFIG", nargs=nargs, help="a configuration file, such as configs/sample.yaml"
+        "config",
+        metavar="CONFIG",
+        nargs=nargs,
+        help="a configuration file, or the name of one that comes with Tandem, such as sample",
     )
     command.add_argument(
         "--data", metavar="PATH", help="folder of the logs (default: $TANDEM_DATA, else data_dir of the file)"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from packaging.requirements import Requirement
 from rich.console import Console
 from rich.markup import escape
 
@@ -23,7 +24,7 @@ from tandem.pipeline.configuration.config import Config, ConfigError, load
 from tandem.pipeline.fingerprints import PACKAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 GIB, MIB = 2**30, 2**20
 MIN_MEMORY_GIB = 4.0
@@ -140,18 +141,20 @@ def memory_gib(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/
 
 
 def environment(lock: Path = PACKAGE.parent / "requirements.txt") -> Iterator[Check]:
-    """Installed packages against the lock; the Keras of the process."""
-    if not lock.is_file():
-        yield Check("warn", f"there is no {lock}, so the versions of the packages are not checked")
+    """Installed packages, against the lock or what the wheel declares; the Keras of the process."""
+    if lock.is_file():
+        wrong, mend = list(mismatches(lock.read_text())), "`make run` installs what the lock says"
+        fine = f"packages: all {len(_LOCKED.findall(lock.read_text()))} as in {lock.name}"
     else:
-        wrong = list(mismatches(lock.read_text()))
-        total = len(_LOCKED.findall(lock.read_text()))
-        for text in wrong[:10]:
-            yield Check("fail", text)
-        if len(wrong) > 10:
-            yield Check("fail", f"and {len(wrong) - 10} more packages; `make run` installs what the lock says")
-        if not wrong:
-            yield Check("ok", f"packages: all {total} as in {lock.name}")
+        declared = importlib.metadata.requires("tandem") or []
+        wrong, mend = list(unmet(declared)), "install Tandem again, with what it declares"
+        fine = "packages: all as Tandem declares"
+    for text in wrong[:10]:
+        yield Check("fail", text)
+    if len(wrong) > 10:
+        yield Check("fail", f"and {len(wrong) - 10} more packages; {mend}")
+    if not wrong:
+        yield Check("ok", fine)
     keras = os.environ.get("TF_USE_LEGACY_KERAS")
     legacy = keras in ("1", "true", "True")
     yield Check(
@@ -169,6 +172,20 @@ def mismatches(lock: str) -> Iterator[str]:
             continue
         if installed != version:
             yield f"package {name}: {installed} is installed, the lock says {version}"
+
+
+def unmet(declared: Iterable[str]) -> Iterator[str]:
+    """Yields what is not installed as a package declares that it needs it. What only an extra asks for is left out."""
+    for requirement in map(Requirement, declared):
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            installed = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            yield f"package {requirement.name} is not installed; Tandem needs {requirement.specifier}"
+            continue
+        if not requirement.specifier.contains(installed, prereleases=True):
+            yield f"package {requirement.name}: {installed} is installed, Tandem needs {requirement.specifier}"
 
 
 # --- The configuration ---

@@ -24,7 +24,7 @@ from tandem.components.log_example_gen.settings import ExampleColumn, Label, Log
 from tandem.models.features import Feature
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.tasks import Task, TaskGraph
-from tandem.pipeline.configuration import yaml_file
+from tandem.pipeline.configuration import built_in, yaml_file
 from tandem.pipeline.configuration.columns import columns, uses
 from tandem.pipeline.configuration.contradictions import contradictions
 from tandem.pipeline.configuration.errors import ConfigError
@@ -202,8 +202,9 @@ def load(
     """Reads and checks a configuration file.
 
     Args:
-      path: The YAML file.
-      data: The folder of the logs; None: the environment variable TANDEM_DATA, else `data_dir` of the file.
+      path: The YAML file, or the name of a configuration that comes with Tandem, such as `sample`.
+      data: The folder of the logs; None: the environment variable TANDEM_DATA, else `data_dir` of the file. A
+        configuration that comes with Tandem, called by its name, does not know where the logs are.
       overrides: `key=value`, as `training.max_steps=1` or `features[0].min_count=5`; the value is YAML.
       output: Replaces `output` of the file.
 
@@ -211,7 +212,11 @@ def load(
       ConfigError: All problems of the file at once.
     """
     file = Path(path)
+    known = None if file.is_file() else built_in.find(str(path))
+    file = known or file
     raw, lines = _read(file)
+    if known:
+        raw.pop("data_dir", None)
     overridden = _override(raw, overrides)
     data = data or os.environ.get(DATA_VARIABLE) or None
     if data is None and isinstance(raw.get("data_dir"), str):
@@ -225,7 +230,8 @@ def load(
     problems = dict.fromkeys([*_with_advice(draft.problems, raw), *contradictions(draft, file.parent)])
     with suppress(Unclear):
         if draft.read("data_dir") is None:
-            advice = f"give --data PATH, set {DATA_VARIABLE}, or write 'data_dir' into the file"
+            ways = ["give --data PATH", f"set {DATA_VARIABLE}", *(() if known else ("write 'data_dir' into the file",))]
+            advice = " or ".join(ways)
             problems[(), f"no data folder: {advice}"] = None
     if problems or draft.settings is None:
         places = _Places(file, lines, overridden)
@@ -246,7 +252,8 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     except yaml_file.YamlError as error:
         raise ConfigError([f"{file}:{error.line}: {error}"]) from error
     except OSError as error:
-        raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error
+        hint = f". Those that come with Tandem: {', '.join(built_in.names())}" if file.name == str(file) else ""
+        raise ConfigError([f"{file}: cannot be read: {error.strerror}{hint}"]) from error
     if not isinstance(raw, dict):
         raise ConfigError([f"{file}: got {shown(raw)}, expected a mapping (key: value)"])
     return raw, lines

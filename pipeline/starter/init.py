@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tandem
 from tandem import files
+from tandem.pipeline.configuration import built_in
 from tandem.pipeline.starter.guess import Guess, guess
 from tandem.pipeline.starter.samples import expanded, samples
 from tandem.pipeline.starter.text import configuration
@@ -17,8 +17,6 @@ from tandem.validation.words import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-BUILT_IN = Path(tandem.__file__).resolve().parent / "configs"
 
 
 def write(name: str, patterns: Sequence[str], like: str | None = None, replace: bool = False) -> Iterator[str]:
@@ -48,7 +46,9 @@ def write(name: str, patterns: Sequence[str], like: str | None = None, replace: 
         yield from _copied(like, name, target)
         return
     if not patterns:
-        raise ValueError(f"name the files of your logs: tandem init {name} FILE ... (or copy: --like {_names()})")
+        raise ValueError(
+            f"name the files of your logs: tandem init {name} FILE ... (or copy: --like {'|'.join(built_in.names())})"
+        )
     folder, found = _guessed(patterns)
     files.write(target, configuration(name, os.path.relpath(folder), found))
     yield f"{target}: written"
@@ -82,9 +82,9 @@ def _told(found: Guess) -> Iterator[str]:
 
 def _copied(like: str, name: str, target: Path) -> Iterator[str]:
     """Copies a configuration with its schema, which it names by where it lies."""
-    source = BUILT_IN / f"{like}.yaml"
-    if not source.is_file():
-        raise ValueError(unknown("configuration", like, [path.stem for path in BUILT_IN.glob("*.yaml")]))
+    source = built_in.find(like)
+    if source is None:
+        raise ValueError(unknown("configuration", like, built_in.names()))
     text = source.read_text(encoding="utf-8")
     schema = re.search(r"^schema_file: (\S+)$", text, re.MULTILINE)
     text = re.sub(r"^name: .*$", f"name: {name}", text, count=1, flags=re.MULTILINE)
@@ -95,7 +95,3 @@ def _copied(like: str, name: str, target: Path) -> Iterator[str]:
         yield f"{own}: written"
     files.write(target, text)
     yield f"{target}: written, a copy of {like}"
-
-
-def _names() -> str:
-    return "|".join(sorted(path.stem for path in BUILT_IN.glob("*.yaml")))

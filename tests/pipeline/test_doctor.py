@@ -1,5 +1,6 @@
 import io
 import os
+import re
 
 import pytest
 from rich.console import Console
@@ -40,7 +41,20 @@ def test_the_environment(tmp_path, monkeypatch):
     failed = texts(doctor.environment(lock), "fail")
     assert "and 2 more packages; `make run` installs what the lock says" in failed
     assert "TF_USE_LEGACY_KERAS is '0', must be '1'" in failed
-    assert texts(doctor.environment(tmp_path / "none"), "warn")
+
+
+def test_without_a_lock_what_the_wheel_declares_counts(tmp_path, monkeypatch):
+    declared = ["pydantic>=2", "rich<1", "no-such-package>=1", "lightgbm==0.1; extra == 'bench'"]
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: declared)
+    failed = [text for text in texts(doctor.environment(tmp_path / "none"), "fail") if text.startswith("package")]
+    assert len(failed) == 2
+    assert re.fullmatch(r"package rich: [\d.]+ is installed, Tandem needs <1", failed[0])
+    assert failed[1] == "package no-such-package is not installed; Tandem needs >=1"
+
+
+def test_an_installed_environment_that_fits(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: ["pydantic>=2"])
+    assert "packages: all as Tandem declares" in texts(doctor.environment(tmp_path / "none"), "ok")
 
 
 def test_the_machine_names_what_it_has():

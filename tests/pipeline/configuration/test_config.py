@@ -84,7 +84,7 @@ def test_data_dir_is_relative_to_the_file(config_file, tmp_path, monkeypatch):
 def test_no_data_folder(edited):
     (problem,) = problems(edited(lambda settings: settings.pop("data_dir")))
     assert problem.endswith(
-        "shop.yaml: no data folder: give --data PATH, set TANDEM_DATA, or write 'data_dir' into the file"
+        "shop.yaml: no data folder: give --data PATH or set TANDEM_DATA or write 'data_dir' into the file"
     )
 
 
@@ -279,6 +279,20 @@ def test_files_that_are_no_configuration(tmp_path, text, expected):
 
 def test_no_file(tmp_path):
     assert problems(tmp_path / "none.yaml") == [f"{tmp_path / 'none.yaml'}: cannot be read: No such file or directory"]
+
+
+def test_a_configuration_that_comes_with_tandem_is_called_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load("sample", data="logs").data_folder == str(tmp_path / "logs")
+    (problem,) = problems("sample")
+    assert problem.endswith("sample.yaml: no data folder: give --data PATH or set TANDEM_DATA")
+    (tmp_path / "sample").mkdir()  # a folder is no configuration
+    assert load("sample", data="logs").name == "sample"
+    assert problems("smaple") == [
+        "smaple: cannot be read: No such file or directory. Those that come with Tandem: kuairand, sample"
+    ]
+    (tmp_path / "kuairand").write_text("one's own: file")
+    assert any("one's own" in problem for problem in problems("kuairand"))
 
 
 def test_overrides_are_yaml(config_file):
