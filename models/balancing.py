@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import tensorflow as tf
 import tf_keras as keras
 
 from tandem.models.balancing_settings import BalancerSettings, UncertaintyWeightsSettings
 from tandem.models.objectives.objective import Loss
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tandem.models.tasks import TaskGraph
 
 
 class Balancer(keras.layers.Layer, abc.ABC):

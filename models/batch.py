@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
 from tandem.models.features import AGES, IDS, LABELS, NUMBERS, WEIGHTS, FeatureLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 class Batch(NamedTuple):

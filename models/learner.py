@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from tandem.models.balancing import Balancer
-from tandem.models.batch import Batch
-from tandem.models.network import Network
 from tandem.models.objectives.objective import Loss, Objective, Outcomes
-from tandem.models.steps.step import Step
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tandem.models.balancing import Balancer
+    from tandem.models.batch import Batch
+    from tandem.models.network import Network
+    from tandem.models.steps.step import Step
+    from tandem.models.tasks import TaskGraph
 
 
 class Learner(tfrs.models.Model):
@@ -66,7 +70,8 @@ class Learner(tfrs.models.Model):
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """Returns the network's answer."""
-        return self.network(features, training=training)
+        answer: dict[str, tf.Tensor] = self.network(features, training=training)
+        return answer
 
     @property
     def dense_variables(self) -> list[tf.Variable]:

@@ -7,17 +7,15 @@ trains nothing.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorflow_data_validation import StatsOptions
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
-from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2
-from tfx.types import BaseChannel
 
 from tandem.components.blessed_model.component import BlessedModel
 from tandem.components.curated_schema.component import CuratedSchema
@@ -29,8 +27,13 @@ from tandem.components.pusher.component import AtomicPusher
 from tandem.components.run_report.component import RunReport
 from tandem.models import recipe_check
 from tandem.pipeline import fingerprints
-from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.report.settings import report_settings
+
+if TYPE_CHECKING:
+    from tfx.dsl.components.base.base_node import BaseNode
+    from tfx.types import BaseChannel
+
+    from tandem.pipeline.configuration.config import Config
 
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
 
@@ -213,7 +216,7 @@ def _final(config: Config) -> dict[str, str]:
     return final_columns(config.task_graph, config.logs.label_delays(config.task_graph.labels))
 
 
-def _schema(config: Config, statistics: BaseChannel) -> BaseNode:
+def _schema(config: Config, statistics: BaseChannel[Any]) -> BaseNode:
     """The curated schema, or one inferred from the data."""
     if config.schema_path is not None:
         return CuratedSchema(schema_file=str(config.schema_path))

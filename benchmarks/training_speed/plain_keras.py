@@ -9,8 +9,7 @@ and of click and conversion, [B, 1] each.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -18,6 +17,9 @@ from tf_keras import layers
 
 from benchmarks.training_speed.setting import DIM, EXPERT_LAYERS, EXPERTS, TOWER_LAYERS
 from benchmarks.training_speed.workload import CARDINALITIES, FEATURES, TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 CONNECTED_LAYERS = (64, 64)  # of cross-stitch networks and of AutoHERI
 CALIBRATION = 0.6

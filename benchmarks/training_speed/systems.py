@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +23,10 @@ from benchmarks.training_speed.setting import BATCH, DIM, EXPERT_LAYERS, EXPERTS
 from benchmarks.training_speed.workload import CARDINALITIES, FEATURES, TASKS, Workload, first_rows, layout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tandem.models.learner import Learner
+    from tandem.models.training.checkpoints import Position
 
 ROWS_OF_A_PREDICTION = 8192
 # Systems that are about conversion given click, or that hand on from click to conversion; they are judged by the same
@@ -97,7 +99,6 @@ class Ours:
 
     def _work(self) -> None:
         from tandem.models.batch import RowFormat
-        from tandem.models.training.checkpoints import Position
         from tandem.models.training.dataset import shuffled_passes
         from tandem.models.training.loop import train
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from tandem.models.precision import Precision, matmul
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The exponential of 40 summed over 10^20 rows is still a float32, and the sum over any row is far from 0.
 LARGEST_SAFE_LOGIT = 40.0
@@ -56,7 +59,9 @@ def _info_nce(
     anchors: tf.Tensor, positives: tf.Tensor, temperature: tf.Tensor, bounded: bool, precision: Precision
 ) -> tf.Tensor:
     @tf.custom_gradient
-    def loss(a: tf.Tensor, p: tf.Tensor, tau: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple]]:
+    def loss(
+        a: tf.Tensor, p: tf.Tensor, tau: tf.Tensor
+    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
         cold = a / tau[:, None]  # [B, H]
         logits = matmul(cold, p, precision, transpose_b=True)  # [B, B]
         highest = tf.zeros_like(tau) if bounded else tf.reduce_max(logits, axis=1)

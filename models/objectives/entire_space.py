@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tandem.models.network import Forward
 from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tandem.models.network import Forward
+    from tandem.models.tasks import TaskGraph
 
 
 def log_joint(graph: TaskGraph, logits: Mapping[str, tf.Tensor]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:

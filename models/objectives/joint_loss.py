@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
-from tandem.models.network import Forward
 from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
+
+if TYPE_CHECKING:
+    from tandem.models.network import Forward
 
 
 class JointLoss(Objective):

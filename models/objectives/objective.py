@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import abc
 import functools
-from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tandem.models.batch import Batch
-from tandem.models.network import Forward
 from tandem.models.objectives.settings import ObjectiveSettings
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tandem.models.batch import Batch
+    from tandem.models.network import Forward
+    from tandem.models.tasks import TaskGraph
 
 
 class Loss(NamedTuple):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tf_keras as keras
 
 from tandem.models.layers.mlp import MLP
-from tandem.models.network import Forward
 from tandem.models.objectives.contrastive import LARGEST_SAFE_LOGIT, alignment, info_nce
 from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
 from tandem.models.objectives.settings import PicoSettings
 from tandem.models.precision import Precision, of_products
-from tandem.models.settings import LayerSizes
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from tandem.models.network import Forward
+    from tandem.models.settings import LayerSizes
+    from tandem.models.tasks import TaskGraph
 
 
 class Relevance(keras.layers.Layer):

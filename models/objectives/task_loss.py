@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
-from tandem.models.network import Forward
 from tandem.models.objectives.objective import Loss, Objective, Outcomes, weighted_mean
-from tandem.models.objectives.settings import ObjectiveSettings
-from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from tandem.models.network import Forward
+    from tandem.models.objectives.settings import ObjectiveSettings
+    from tandem.models.tasks import TaskGraph
 
 
 class TaskLoss(Objective):

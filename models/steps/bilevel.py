@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import tensorflow as tf
@@ -11,11 +10,13 @@ import tf_keras as keras
 
 from tandem.models.steps.settings import BilevelStepSettings
 from tandem.models.steps.step import Gradients, Losses, Step
-from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tandem.models.batch import Batch
     from tandem.models.network import Network
+    from tandem.models.tasks import TaskGraph
 
 logger = logging.getLogger("tandem.train")
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import tensorflow as tf
 
 from tandem.models.steps.plain import PlainStep
 from tandem.models.steps.settings import FineTuneStepSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import tensorflow as tf
+
     from tandem.models.steps.step import Losses
 
 

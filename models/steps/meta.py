@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
@@ -13,6 +12,8 @@ from tandem.models.steps.settings import MetaStepSettings
 from tandem.models.steps.step import Gradients, Losses, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from tandem.models.batch import Batch
 
 Values = dict[str, tf.Tensor]

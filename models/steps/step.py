@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-import tensorflow as tf
-
 from tandem.models.steps.settings import StepSettings
-from tandem.models.tasks import TaskGraph
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import tensorflow as tf
+
     from tandem.models.batch import Batch
     from tandem.models.network import Network
     from tandem.models.objectives.objective import Loss
+    from tandem.models.tasks import TaskGraph
 
 
 class Losses(Protocol):

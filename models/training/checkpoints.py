@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 logger = logging.getLogger("tandem.train")
 
@@ -165,4 +166,4 @@ def digest(settings: Mapping[str, Any], files: Iterable[str]) -> str:
 
 def files_below(folder: str) -> Sequence[str]:
     """Returns all files of a folder and the folders in it."""
-    return [os.path.join(path, name) for path, _, names in tf.io.gfile.walk(folder) for name in names]
+    return [f"{path}/{name}" for path, _, names in tf.io.gfile.walk(folder) for name in names]

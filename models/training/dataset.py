@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from tandem.models.batch import Batch, RowFormat
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tandem.models.batch import Batch, RowFormat
 
 # Rows that are read and parsed together, and how many bytes of a file are read at a time.
 BLOCK_ROWS = 1024

@@ -14,12 +14,14 @@ handful of workers; in return the result depends on the number of replicas by li
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from tandem.models.batch import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Replicas:
@@ -48,7 +50,7 @@ class Replicas:
         resolver = self._strategy.cluster_resolver if self._strategy else None
         return resolver is None or not resolver.task_id
 
-    def scope(self) -> contextlib.AbstractContextManager:
+    def scope(self) -> contextlib.AbstractContextManager[object]:
         """Returns the context in which variables are made."""
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tandem.models.batch import Batch
 from tandem.models.layers.dropout import generators
-from tandem.models.learner import Learner
 from tandem.models.precision import products_in
-from tandem.models.settings import TrainingSettings
-from tandem.models.tasks import TaskGraph
 from tandem.models.training import stages
 from tandem.models.training.checkpoints import Checkpoints, Position
 from tandem.models.training.distribution import Replicas
@@ -25,6 +21,12 @@ from tandem.models.training.report import TrainingReport
 from tandem.models.training.stopping import Stopping
 from tandem.models.training.update import RunSteps, compiled_steps
 from tandem.models.training.validation import base_rates, validate
+
+if TYPE_CHECKING:
+    from tandem.models.batch import Batch
+    from tandem.models.learner import Learner
+    from tandem.models.settings import TrainingSettings
+    from tandem.models.tasks import TaskGraph
 
 Passes = Callable[[int, int], tf.data.Dataset]
 Watch = Callable[[Position], None]

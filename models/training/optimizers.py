@@ -6,11 +6,13 @@ they are dense, for a row without a gradient does not change. They need no count
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import tensorflow as tf
 import tf_keras as keras
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices
 
@@ -102,7 +104,8 @@ class LazyAdam(keras.optimizers.Adam):
     def _clip_gradients(self, grads: Sequence[Gradient]) -> Sequence[Gradient]:
         if self.clipnorm or self.global_clipnorm or self.clipvalue:
             grads = self._deduplicate_sparse_grad(grads)  # Keras does so after clipping, which gives other norms.
-        return super()._clip_gradients(grads)
+        clipped: Sequence[Gradient] = super()._clip_gradients(grads)
+        return clipped
 
     def update_step(self, gradient: Gradient, variable: tf.Variable) -> None:
         """Updates one variable and its moments.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tandem.models.training.checkpoints import Position
-from tandem.models.training.stages import TrainingPlan
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tandem.models.training.checkpoints import Position
+    from tandem.models.training.stages import TrainingPlan
 
 logger = logging.getLogger("tandem.train")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tandem.models.steps.step import Step
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem.models.steps.step import Step
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tandem.models.settings import EarlyStopping
-from tandem.models.tasks import TaskGraph
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tandem.models.settings import EarlyStopping
+    from tandem.models.tasks import TaskGraph
 
 # The best weights, and those that were the best before: training may be resumed from before the change.
 _KEPT = 2
@@ -64,7 +66,7 @@ class Stopping:
             self._checkpoint.read(self._path_of(best)).assert_consumed()
 
     def _path_of(self, epoch: int | str) -> str:
-        return os.path.join(self._folder, f"best-{epoch:05d}" if isinstance(epoch, int) else f"best-{epoch}")
+        return f"{self._folder}/best-" + (f"{epoch:05d}" if isinstance(epoch, int) else epoch)
 
     def _best_epoch(self, history: Sequence[Mapping[str, float]], first: int) -> int:
         """Returns the first epoch with the least loss, from 0; the one before `first` if no loss is a number."""

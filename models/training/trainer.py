@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -17,7 +15,6 @@ from pydantic import BaseModel
 from tandem.models.batch import RowFormat
 from tandem.models.export import export
 from tandem.models.features import Feature, FeatureLayout
-from tandem.models.learner import Learner
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.tasks import Task, TaskGraph
@@ -27,6 +24,11 @@ from tandem.models.training.dataset import matching_files, read_examples, shuffl
 from tandem.models.training.distribution import Replicas
 from tandem.models.training.loop import BATCHES_FOR_BASE_RATES, initialize, train
 from tandem.models.vocabulary import read_vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tandem.models.learner import Learner
 
 logger = logging.getLogger("tandem.train")
 
@@ -123,7 +125,7 @@ def train_and_export(fn_args: Any, config: TrainerConfig, replicas: Replicas) ->
     trained = fit(config, inputs, replicas, fn_args.model_run_dir, checkpoints)
     if not replicas.is_chief:
         return
-    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
+    with tf.io.gfile.GFile(f"{fn_args.model_run_dir}/{HISTORY_FILE}", "w") as file:
         file.write(json.dumps(trained.history, indent=2) + "\n")
     export_trained(config, trained, fn_args.serving_model_dir)
     if checkpoints:
@@ -193,6 +195,6 @@ def _checkpoints(config: TrainerConfig, model_run_dir: str, name: str, writes: b
     """
     if not config.training.checkpoint_minutes:
         return None
-    component = os.path.dirname(os.path.dirname(model_run_dir.rstrip("/")))
-    root = config.checkpoint_dir or os.path.join(component, "checkpoints")
-    return Checkpoints(os.path.join(root, name), config.training.checkpoint_minutes, writes)
+    component = model_run_dir.rstrip("/").rsplit("/", 2)[0]
+    root = config.checkpoint_dir or f"{component}/checkpoints"
+    return Checkpoints(f"{root}/{name}", config.training.checkpoint_minutes, writes)

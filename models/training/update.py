@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
-import tf_keras as keras
 
 from tandem.models.batch import Batch
 from tandem.models.features import IDS
-from tandem.models.learner import Learner
-from tandem.models.steps.step import Gradients, Step
-from tandem.models.training.distribution import Replicas
 from tandem.models.training.optimizers import DistinctRows
+
+if TYPE_CHECKING:
+    import tf_keras as keras
+
+    from tandem.models.learner import Learner
+    from tandem.models.steps.step import Gradients, Step
+    from tandem.models.training.distribution import Replicas
 
 RunSteps = Callable[[Iterator[Batch], tf.Tensor], tf.Tensor]
 
@@ -57,7 +61,8 @@ def compiled_steps(
         if not (xla and step.compilable and replicas.rows_of(batch_size)):
             return compute(batch, vectors)
         full = tf.equal(tf.shape(batch.labels)[0], replicas.rows_of(batch_size))
-        return tf.cond(full, lambda: compiled(batch, vectors), lambda: compute(batch, vectors))
+        chosen: Gradients = tf.cond(full, lambda: compiled(batch, vectors), lambda: compute(batch, vectors))
+        return chosen
 
     def learn(batch: Batch) -> tf.Tensor:
         encoder = learner.network.encoder

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
-from tandem.models.tasks import TaskGraph
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tandem.models.tasks import TaskGraph
 
 Predict = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 
 
-def base_rates(labels: np.ndarray, graph: TaskGraph, weights: np.ndarray | None = None) -> dict[str, float]:
+def base_rates(
+    labels: NDArray[np.float32], graph: TaskGraph, weights: NDArray[np.float32] | None = None
+) -> dict[str, float]:
     """Returns, by task, the share of positives among the rows it is trained on.
 
     Args:
@@ -48,7 +54,7 @@ def validate(predict: Predict, batches: tf.data.Dataset, graph: TaskGraph) -> di
       `auc/<output>` and `log_loss/<output>` over the rows that count for the output, by their weights where they have
       any; an AUC over one class is nan.
     """
-    answers: dict[str, list[np.ndarray]] = {output.name: [] for output in graph.outputs()}
+    answers: dict[str, list[NDArray[np.float32]]] = {output.name: [] for output in graph.outputs()}
     label_batches, weight_batches = [], []
     for batch in batches:
         for name, values in predict(batch.features).items():

@@ -6,11 +6,14 @@ import json
 import logging
 import sys
 import types
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from tandem.models.training.workers import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -15,13 +15,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 import tandem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 logger = logging.getLogger("tandem.train")
 
@@ -46,7 +48,7 @@ def run(fn_args: Any, config: Mapping[str, Any], workers: int) -> None:
       RuntimeError: A worker failed; the others are stopped. It names the worker and what it said last.
     """
     arguments = {name: getattr(fn_args, name) for name in _ARGUMENTS} | {"custom_config": dict(config)}
-    file = os.path.join(fn_args.model_run_dir, ARGUMENTS_FILE)
+    file = f"{fn_args.model_run_dir}/{ARGUMENTS_FILE}"
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(file, "w") as out:
         out.write(json.dumps(arguments, indent=2))

@@ -11,8 +11,6 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from tandem.pipeline import environment
 from tandem.pipeline.bench.plan import make_plan
 from tandem.pipeline.local import progress, runner
@@ -20,6 +18,8 @@ from tandem.pipeline.trials import run_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from tandem.pipeline.bench.outcome import Outcome
     from tandem.pipeline.configuration.config import Config

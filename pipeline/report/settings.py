@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.settings import Period
 from tandem.components.log_example_gen.split import describe
 from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
 from tandem.models.features import FeatureLayout
 from tandem.pipeline.configuration import yaml_file
-from tandem.pipeline.configuration.config import Config
 from tandem.pipeline.fingerprints import COMPONENTS, PACKAGE, fingerprint
+
+if TYPE_CHECKING:
+    from tandem.components.log_example_gen.settings import Period
+    from tandem.pipeline.configuration.config import Config
 
 
 def report_settings(config: Config) -> ReportSettings:

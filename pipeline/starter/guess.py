@@ -6,14 +6,16 @@ Everything here is a guess, and is told as one: a user reads the file that comes
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
-
-import polars as pl
+from typing import TYPE_CHECKING, Literal
 
 from tandem.components.log_example_gen.records import time_us
 from tandem.pipeline.starter.profile import Profile, TimeUnit, profile, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
 
 Role = Literal["impressions", "clicks", "conversions", "table"]
 

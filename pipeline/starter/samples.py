@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -15,6 +14,9 @@ from tandem.components.log_example_gen.records import stack
 from tandem.components.log_example_gen.settings import Files
 from tandem.components.log_example_gen.sources import FORMATS, LogsError, SourceFile, filesystem, find_files
 from tandem.pipeline.starter.guess import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 ROWS = 50_000
 """So many rows of a sample are kept, at most."""
@@ -58,8 +60,7 @@ def _sample(folder: Path, files: list[SourceFile], columns: tuple[str, ...], tak
     system, _ = filesystem(str(folder))
     parts = [pl.DataFrame(schema=dict.fromkeys(columns, pl.String))]
     for file in _chosen(files):
-        for block in read_file(system, file, spec, columns):
-            parts.append(_thinned(block.rows.drop(ROW), _OF_A_BLOCK))
+        parts += [_thinned(block.rows.drop(ROW), _OF_A_BLOCK) for block in read_file(system, file, spec, columns)]
     return Sample(_pattern(folder, names, taken), _thinned(stack(parts), ROWS), tuple(map(_stem, names)))
 
 
@@ -105,7 +106,7 @@ def expanded(patterns: Iterable[str]) -> Iterator[Path]:
         if path.is_file():
             yield path
             continue
-        found = path.iterdir() if path.is_dir() else (Path(each) for each in glob.iglob(pattern, recursive=True))
+        found = path.iterdir() if path.is_dir() else Path(path.anchor).glob(str(path.relative_to(path.anchor)))
         files = sorted(each for each in found if each.is_file() and _may_be_logs(each))
         if not files:
             raise LogsError(f"there is no file of a known format ({', '.join(FORMATS)}) for '{pattern}'")
