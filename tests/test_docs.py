@@ -186,48 +186,6 @@ def test_the_request_of_the_serving_page_is_what_the_model_parses():
     assert list(columns["tags"].bytes_list.value) == [b"a", b"b"]
 
 
-def imported(file):
-    """Dotted names that a file may import: `from a import b` may mean the module `a.b`."""
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-def modules_below(room, others):
-    """The modules of some rooms that a room's files import, by their dotted names."""
-    return {
-        name
-        for file in (ROOT / room).rglob("*.py")
-        for name in imported(file)
-        if name.startswith("tandem.")
-        and name.split(".")[1] in others
-        and (ROOT / f"{name.replace('.', '/')}.py").is_file()
-    }
-
-
-def test_rooms_import_each_other_as_the_architecture_page_says():
-    assert modules_below("components", {"models"}) == {"tandem.models.tasks"}
-    assert modules_below("components", {"pipeline"}) == set()
-    assert modules_below("models", {"components", "pipeline"}) == set()
-    assert "tandem.models.network" in modules_below("models", {"models"})
-
-
-def test_the_network_imports_no_objective():
-    seen, pending = set(), ["tandem.models.network"]
-    while pending:
-        name = pending.pop()
-        file = ROOT / f"{name.replace('.', '/')}.py"
-        if name not in seen and file.is_file():
-            seen.add(name)
-            pending += imported(file)
-    assert {"tandem.models.encoder", "tandem.models.tasks"} <= seen
-    assert not [name for name in seen if name.startswith("tandem.models.objectives") or name == "tandem.models.learner"]
-
-
 def test_there_are_documents_to_look_at():
     names = {str(path.relative_to(ROOT)) for path in DOCUMENTS}
     assert {

@@ -19,11 +19,11 @@ import pyarrow.parquet
 
 from tandem.pipeline.sample_logs.behaviour import LABEL_OF, draw_events, label_probabilities
 from tandem.pipeline.sample_logs.folder import appearing_whole, check_replaceable, is_complete, write_manifest
-from tandem.pipeline.sample_logs.streams import Batch, Streams, write_side_table
+from tandem.pipeline.sample_logs.streams import ImpressionFile, Streams, write_side_table
 from tandem.pipeline.sample_logs.truth import (
     TABLE_SCHEMA,
-    Outcomes,
     SampleTruth,
+    TruthRecorder,
     outcome_table,
     read_summary,
     write_summary,
@@ -102,7 +102,7 @@ def _write(
     world = World(impressions, seed)
     write_side_table(folder / "users.csv.gz", world.users.table)
     write_side_table(folder / "items.csv.gz", world.items.table)
-    streams, outcomes = Streams(folder, world), Outcomes(impressions)
+    streams, outcomes = Streams(folder, world), TruthRecorder(impressions)
     with pyarrow.parquet.ParquetWriter(folder / "truth" / "probabilities.parquet", TABLE_SCHEMA) as table:
         for number, first in enumerate(range(0, impressions, per_file)):
             progress(first, impressions)
@@ -112,7 +112,7 @@ def _write(
             shown = world.show(rng, len(ids))
             probabilities = world.event_probabilities(shown)
             events = draw_events(rng, shown.time_ms, probabilities)
-            streams.write(Batch(number, end == impressions, rng, ids, shown), events)
+            streams.write(ImpressionFile(number, end == impressions, rng, ids, shown), events)
 
             rows = np.arange(len(ids))
             labels = {

@@ -32,7 +32,7 @@ HEADERS = {
 _NO_LINES = pa.array([], pa.string())
 
 
-class Batch(NamedTuple):
+class ImpressionFile(NamedTuple):
     """The impressions of one file.
 
     Attributes:
@@ -63,7 +63,7 @@ class Streams:
         """By stream; whole when the last batch is written."""
         return {name: stream.counts for name, stream in self._streams.items()}
 
-    def write(self, batch: Batch, events: Mapping[str, Events]) -> None:
+    def write(self, batch: ImpressionFile, events: Mapping[str, Events]) -> None:
         """Writes a batch; `events` are those of its impressions, by stream."""
         self._write_impressions(batch)
         unclicked = np.setdiff1d(np.arange(len(batch.ids)), events["clicks"].row, assume_unique=True)
@@ -72,7 +72,7 @@ class Streams:
             childless = unclicked[:0] if stream == "clicks" else unclicked
             self._write_events(batch, stream, events[stream], childless)
 
-    def _write_impressions(self, batch: Batch) -> None:
+    def _write_impressions(self, batch: ImpressionFile) -> None:
         cells = {
             "impression_id": _digits(batch.ids),
             "time_ms": _digits(batch.shown.time_ms),
@@ -82,7 +82,7 @@ class Streams:
         repeated = first.take(pa.array(repeated_rows(batch.rng, "impressions", len(first))))
         self._streams["impressions"].write(batch, _Lines(first, repeated, _NO_LINES, {"counted": len(first)}))
 
-    def _write_events(self, batch: Batch, stream: str, events: Events, childless: Integers) -> None:
+    def _write_events(self, batch: ImpressionFile, stream: str, events: Events, childless: Integers) -> None:
         """Writes a file of clicks, carts or conversions; for `childless` see OrphanSource."""
 
         def lines(ids: Integers, time_ms: Integers) -> pa.Array:
@@ -140,7 +140,7 @@ class _Stream:
         """The counts over all files written."""
         return StreamCounts(**self._counts)
 
-    def write(self, batch: Batch, lines: _Lines) -> None:
+    def write(self, batch: ImpressionFile, lines: _Lines) -> None:
         """Writes one file: the lines, some of them spoiled besides, in random order."""
         # Another way first in every file: a small file may have one malformed line only.
         malformed = malformed_lines(batch.rng, self._name, lines.first, first_way=batch.number)

@@ -154,7 +154,7 @@ def outcome_table(
     return pa.table(columns, schema=TABLE_SCHEMA)
 
 
-class Outcomes:
+class TruthRecorder:
     """Collects what the truth is computed from: 20 bytes for each impression."""
 
     def __init__(self, impressions: int):
