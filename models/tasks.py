@@ -42,6 +42,11 @@ class Task(Settings):
     loss_weight: float = Field(default=1.0, ge=0)
     """Factor of the task's loss in the sum that is minimized."""
 
+    weight: str | None = None
+    """A numeric column of the logs that says how much a row counts for this task: 0 or more, times the `weight` of the
+    logs where there is one. None: that one alone.
+    """
+
     @field_validator("name")
     @classmethod
     def _identifier(cls, name: str) -> str:
@@ -145,6 +150,17 @@ class TaskGraph:
     def label(self, name: str) -> str:
         """Returns the label column of a task."""
         return self._tasks[name].label or name
+
+    def weights(self, of_rows: str | None) -> dict[str, tuple[str, ...]]:
+        """Returns, by task name, the columns whose product says how much a row counts; none: all rows alike.
+
+        Args:
+          of_rows: The column that weighs rows for all tasks; None: there is none.
+        """
+        return {
+            task.name: tuple(dict.fromkeys(column for column in (of_rows, task.weight) if column is not None))
+            for task in self
+        }
 
     def chain(self, name: str) -> tuple[str, ...]:
         """Returns a task's ancestors from the root on, and itself."""

@@ -117,3 +117,10 @@ def test_tasks_that_do_not_fit_together_are_refused(tasks, message):
 def test_a_name_that_cannot_be_an_output_is_refused():
     with pytest.raises(ValueError, match="lower-case letters"):
         Task(name="Click-Through")
+
+
+def test_rows_weigh_what_the_logs_and_the_task_say():
+    graph = TaskGraph([Task(name="click"), Task(name="buy", given="click", weight="price")])
+    assert graph.weights(None) == {"click": (), "buy": ("price",)}
+    assert graph.weights("kept") == {"click": ("kept",), "buy": ("kept", "price")}
+    assert graph.weights("price") == {"click": ("price",), "buy": ("price",)}  # counts once
