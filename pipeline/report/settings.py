@@ -7,7 +7,6 @@ import subprocess
 
 import yaml
 
-from tandem.components.evaluator.component import EXTRACTORS_MODULE
 from tandem.components.log_example_gen.settings import Period
 from tandem.components.log_example_gen.split import describe
 from tandem.components.run_report import page
@@ -21,7 +20,7 @@ CODE = {
     "LogExampleGen": ("tandem.components.log_example_gen.executor",),
     "Transform": ("tandem.models.preprocessing",),
     "Trainer": ("tandem.models.training.trainer",),
-    "ModelEvaluator": ("tandem.components.evaluator.component", EXTRACTORS_MODULE),
+    "ModelEvaluator": ("tandem.components.evaluator.component",),
     "RunReport": ("tandem.components.run_report.component",),
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from tandem.components.metrics.ranking import auc, grouped_auc
+from tandem.components.metrics.pairs import auc, grouped_auc
 from tandem.pipeline.sample_logs.impressions import Impressions
 from tandem.pipeline.sample_logs.timeline import in_evaluation
 from tandem.pipeline.sample_logs.truth import CART, CLICK, CONVERSION, LABELS, Reachable
