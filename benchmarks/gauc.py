@@ -128,31 +128,31 @@ def with_beam(case: Case) -> dict[str, float]:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from tandem.components.metrics import beam_steps
-    from tandem.components.metrics.groups import clusters
-    from tandem.components.metrics.rows import Layout, OutputColumns, Rows
+    from tandem.components.evaluator.slice_statistics import SliceStatistics
+    from tandem.components.metrics.estimates import jackknifed_metrics
+    from tandem.components.metrics.rows import Rows, ScoredRows
     from tandem.components.metrics.sharding import Sharding
     from tandem.components.metrics.slicing import Sliced
     from tandem.components.metrics.statistics import Statistics
-    from tandem.components.metrics.values import measured
+    from tandem.components.metrics.users import cluster_of
 
     def rows(number: int) -> Rows:
         users, labels, scores = batch(case, number)
-        arrays = {
-            "users": users,
-            "clusters": clusters(users, lambda: users),
-            "labels": labels[:, None],
-            "scores": scores[:, None],
-        }
-        return Rows(arrays, (Sliced.all_rows(len(users)),))
+        return Rows(
+            users=users,
+            clusters=cluster_of(users, lambda: users),
+            labels=labels[:, None],
+            scores=scores[:, None],
+            slicings=(Sliced.all_rows(len(users)),),
+        )
 
     class Exchanges(Sharding):
         """Passes rows on and computes nothing."""
 
         def of_users(self, received: Iterable[Rows]) -> Iterator:
-            yield from self._scored(Rows.concatenate(list(received)))
+            yield from self._by_score(Rows.concatenate(list(received)))
 
-        def of_scores(self, column: int, received: Iterable[Rows]) -> Iterator[Statistics]:
+        def of_scores(self, column: int, received: Iterable[ScoredRows]) -> Iterator[Statistics]:
             yield Statistics((("rows", sum(map(len, received))),), {})
 
     # The runner pickles functions, so that they cannot put what they find into a list here.
@@ -162,14 +162,13 @@ def with_beam(case: Case) -> dict[str, float]:
         Path(path).write_bytes(pickle.dumps(statistics))
 
     kind = Sharding if case.system == "Tandem" else Exchanges
-    layout = Layout(("",), (OutputColumns("click", "click", None),))
     options = PipelineOptions(["--direct_running_mode=in_memory", "--direct_num_workers=1"])
     with beam.Pipeline(options=options) as pipeline:
         _ = (
             pipeline
             | beam.Create(range(-(-case.rows // BATCH_ROWS)), reshuffle=False)
             | beam.Map(rows)
-            | beam_steps.SliceStatistics(kind(layout, (False,), budget=case.budget_mb * 2**20))
+            | SliceStatistics(kind((False,), budget=case.budget_mb * 2**20))
             | beam.Map(keep)
         )
     with os.fdopen(handle, "rb") as file:
@@ -177,7 +176,7 @@ def with_beam(case: Case) -> dict[str, float]:
     Path(path).unlink()
     if case.system != "Tandem":
         return {}
-    values = measured(found, 1)[0].values()
+    values = jackknifed_metrics(found, 1)[0].estimates()
     return {name: values[name].value for name in ("auc", "gauc")}
 
 

@@ -3,7 +3,8 @@
 A user has a level of its own and rows z = intercept + level + noise, so that rows of one user are correlated; a row is
 positive with probability sigmoid(z). One model says sigmoid(shift + z), which is off in size but orders as well as can
 be; the other sees z with noise of its own. The true metrics of both are integrals over normal densities, computed here
-on a grid. Each repetition draws users and rows anew.
+on a grid. Rows may have weights that depend on nothing else, which leaves the truth as it is. Each repetition draws
+users and rows anew.
 
     python -m benchmarks.interval_coverage
 """
@@ -18,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from scipy.special import expit, ndtr, xlogy
 
-from tandem.components.metrics.groups import clusters
-from tandem.components.metrics.rows import Layout, OutputColumns, Rows
+from tandem.components.metrics.estimates import all_statistics, jackknifed_metrics
+from tandem.components.metrics.rows import Rows
 from tandem.components.metrics.slicing import Sliced
-from tandem.components.metrics.values import measured, statistics_of
+from tandem.components.metrics.users import cluster_of
 
 METRICS = (
     "auc",
@@ -32,7 +33,6 @@ METRICS = (
     "normalized_entropy",
     "calibration",
 )
-LAYOUT = Layout(("good", "noisy"), (OutputColumns("click", "click", None),))
 _GRID = np.linspace(-6, 6, 241)
 _WEIGHTS = np.exp(-(_GRID**2) / 2) / np.exp(-(_GRID**2) / 2).sum()
 
@@ -50,6 +50,7 @@ class World:
       within: Standard deviation of z among a user's rows.
       shift: What the first model adds to z.
       noise: Standard deviation of what the second model adds.
+      weights: Weights that a row has, drawn with equal probability; none: all weigh 1. The true metrics do not change.
     """
 
     name: str
@@ -60,6 +61,7 @@ class World:
     within: float = 1.0
     shift: float = 0.1
     noise: float = 1.0
+    weights: tuple[float, ...] = ()
 
     def draw(self, rng: np.random.Generator) -> Rows:
         """Draws rows."""
@@ -71,13 +73,14 @@ class World:
         scores = np.stack([expit(z + self.shift), expit(z + rng.normal(scale=self.noise, size=len(z)))], axis=1)
         # The clusters of users are drawn anew, too.
         codes = users + int(rng.integers(2**40))
-        arrays = {
-            "users": codes,
-            "clusters": clusters(codes, lambda: codes),
-            "labels": labels[:, None].astype(np.int8),
-            "scores": scores.astype(np.float32),
-        }
-        return Rows(arrays, (Sliced.all_rows(len(users)),))
+        return Rows(
+            users=codes,
+            clusters=cluster_of(codes, lambda: codes),
+            labels=labels[:, None].astype(np.int8),
+            scores=scores.astype(np.float32),
+            slicings=(Sliced.all_rows(len(users)),),
+            weights=(rng.choice(self.weights, len(users)),) if self.weights else (),
+        )
 
     def truth(self) -> dict[str, tuple[float, float]]:
         """Computes the metrics of both models over infinitely many users."""
@@ -132,6 +135,7 @@ WORLDS = (
     World("30 users, 10 rows each", 30, (10,), -1.0),
     World("rare: about 25 positives", 250, (1, 2, 5), -3.8),
     World("rarer: about 12 positives", 250, (1, 2, 5), -4.6),
+    World("rows that weigh 1/4, 1 or 4", 200, (1, 2, 4, 8, 15, 30, 60), -1.5, weights=(0.25, 1, 4)),
 )
 
 
@@ -146,8 +150,12 @@ def coverage(world: World, repetitions: int, seed: int) -> dict[tuple[str, str],
     truth = world.truth()
     covered: dict[tuple[str, str], list[bool]] = {}
     for _ in range(repetitions):
-        good, noisy = measured(statistics_of(world.draw(rng), LAYOUT), 2)
-        for model, values in (("good", good.values()), ("noisy", noisy.values()), ("difference", good.less(noisy))):
+        good, noisy = jackknifed_metrics(all_statistics(world.draw(rng)), 2)
+        for model, values in (
+            ("good", good.estimates()),
+            ("noisy", noisy.estimates()),
+            ("difference", good.difference(noisy)),
+        ):
             for metric in METRICS:
                 first, second = truth[metric]
                 true = {"good": first, "noisy": second, "difference": first - second}[model]

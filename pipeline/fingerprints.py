@@ -86,7 +86,7 @@ COMPONENTS: dict[str, Code] = {
     "Transform": Code(("models.preprocessing",)),
     "Trainer": Code(("models.training.trainer", "models.training.worker", "models.balancing"), _PARTS),
     "BlessedModel": Code(("components.blessed_model.executor", "components.blessed_model.driver")),
-    "ModelEvaluator": Code(("components.evaluator.executor", "components.metrics.extractors")),
+    "ModelEvaluator": Code(("components.evaluator.executor",)),
     "AtomicPusher": Code(("components.pusher.executor", "components.pusher.driver")),
     "RunReport": Code(
         ("components.run_report.executor",),
@@ -95,7 +95,7 @@ COMPONENTS: dict[str, Code] = {
 }
 """By component, its code; those without any are TFX's alone."""
 
-TRIAL = Code(("pipeline.trials.worker",), _PARTS)
+TRIAL = Code(("pipeline.trials.worker", "models.balancing"), _PARTS)
 """What a trial runs (see `tandem.pipeline.trials`)."""
 
 

@@ -20,7 +20,7 @@ from tfx.proto import trainer_pb2
 from tandem.components.blessed_model.component import BlessedModel
 from tandem.components.curated_schema.component import CuratedSchema
 from tandem.components.evaluator.component import ModelEvaluator
-from tandem.components.evaluator.eval_config import eval_config, final_columns
+from tandem.components.evaluator.plan import evaluation_plan
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.log_example_gen.component import LogExampleGen
 from tandem.components.pusher.component import AtomicPusher
@@ -127,7 +127,7 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["blessed_model"],
-        eval_config=eval_config(config.evaluation, config.task_graph, _final(config)),
+        plan=evaluation_plan(config.evaluation, config.task_graph, config.logs.label_delays(config.task_graph.labels)),
         code_version="",
     )
     pusher = AtomicPusher(
@@ -207,13 +207,6 @@ def trainer_settings(config: Config) -> dict[str, Any]:
         "has_validation": config.logs.split.validation is not None,
         "code_version": fingerprints.fingerprint(fingerprints.COMPONENTS["Trainer"]),
     }
-
-
-def _final(config: Config) -> dict[str, str]:
-    """By output, the column that says which rows it can be judged on; empty where all are to count."""
-    if not config.evaluation.final_labels_only:
-        return {}
-    return final_columns(config.task_graph, config.logs.label_delays(config.task_graph.labels))
 
 
 def _schema(config: Config, statistics: BaseChannel[Any]) -> BaseNode:

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from tensorflow_model_analysis.proto import config_pb2
+from typing import TYPE_CHECKING, Any
+
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import component_spec, standard_artifacts, standard_component_specs
+from tfx.types import standard_artifacts
+from tfx.types import standard_component_specs as keys
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+from tfx.types.system_executions import Evaluate
 from tfx.utils import json_utils
 
-from tandem.components.evaluator.bounds import bounds
-from tandem.components.evaluator.executor import Executor
+from tandem.components.evaluator.executor import PLAN_KEY, Executor
 
-EXTRACTORS_MODULE = "tandem.components.metrics.extractors"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tandem.components.evaluator.plan import EvaluationPlan
 
 
-class ModelEvaluatorSpec(standard_component_specs.EvaluatorSpec):
-    """The Evaluator's, and the version of the code that evaluates."""
+class ModelEvaluatorSpec(types.ComponentSpec):
+    """Inputs, outputs and execution properties of the evaluator."""
 
-    PARAMETERS = {  # noqa: RUF012 - the base class's protocol
-        **standard_component_specs.EvaluatorSpec.PARAMETERS,
-        "code_version": component_spec.ExecutionParameter(type=str),
+    PARAMETERS: Mapping[str, ExecutionParameter] = {
+        PLAN_KEY: ExecutionParameter(type=str),
+        keys.EXAMPLE_SPLITS_KEY: ExecutionParameter(type=str),
+        "code_version": ExecutionParameter(type=str),
     }
+    INPUTS: Mapping[str, ChannelParameter] = {
+        keys.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        keys.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        keys.BASELINE_MODEL_KEY: ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
+    OUTPUTS: Mapping[str, ChannelParameter] = {
+        keys.EVALUATION_KEY: ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        keys.BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+    TYPE_ANNOTATION = Evaluate
 
 
 class ModelEvaluator(base_beam_component.BaseBeamComponent):
@@ -29,7 +46,8 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
     It takes the place of `tfx.components.Evaluator`; consumers of `blessing` and `evaluation` need not know.
 
     Outputs:
-      evaluation: TFMA's results, `metrics.json` and `verdict.json` (see `tandem.components.evaluator.results`).
+      evaluation: `metrics.json`, `curves.json` and `verdict.json` (see `tandem.components.evaluator.results`), and
+        files for TFMA's loaders.
       blessing: The file BLESSED or NOT_BLESSED; custom properties `blessed` (1 or 0) and `reasons` (a line each).
     """
 
@@ -38,12 +56,11 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
 
     def __init__(
         self,
-        examples: types.BaseChannel,
-        model: types.BaseChannel,
-        eval_config: config_pb2.EvalConfig,
+        examples: types.BaseChannel[Any],
+        model: types.BaseChannel[Any],
+        plan: EvaluationPlan,
         code_version: str,
-        baseline_model: types.BaseChannel | None = None,
-        schema: types.BaseChannel | None = None,
+        baseline_model: types.BaseChannel[Any] | None = None,
         example_splits: tuple[str, ...] = ("eval",),
     ):
         """Initializes the component.
@@ -51,26 +68,17 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
         Args:
           examples: Raw examples with label columns.
           model: The candidate: a SavedModel whose `serving_default` takes serialized examples.
-          eval_config: See `tandem.components.evaluator.eval_config.eval_config`.
+          plan: What is evaluated, and the thresholds.
           code_version: Changes when the code of the evaluation does, so that results are not taken from the cache.
           baseline_model: The last blessed model; its custom property `has_model` is 0 where there is none.
-          schema: Of the examples; columns are read without, too.
           example_splits: The splits that the model is judged on.
-
-        Raises:
-          ValueError: There is no threshold.
         """
-        if not bounds(eval_config):
-            raise ValueError("eval_config has no threshold: every model would be blessed; give at least one")
         spec = ModelEvaluatorSpec(
             examples=examples,
             model=model,
             baseline_model=baseline_model,
-            schema=schema,
-            eval_config=eval_config,
+            plan=plan.model_dump_json(),
             example_splits=json_utils.dumps(list(example_splits)),
-            fairness_indicator_thresholds=json_utils.dumps(None),
-            module_path=EXTRACTORS_MODULE,
             code_version=code_version,
             evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),

@@ -7,19 +7,50 @@ not. All lie in the evaluation artifact's folder, next to TFMA's own files.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import IO, Any, Literal
+import posixpath
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
+from fsspec.core import open as open_file
+from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from tandem import files
 from tandem.components.metrics.slice_key import SliceKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 METRICS_FILE = "metrics.json"
 CURVES_FILE = "curves.json"
 VERDICT_FILE = "verdict.json"
+
+CANDIDATE: Final = "candidate"
+BASELINE: Final = "baseline"
+DIFFERENCE: Final = "difference"
+
+Model = Literal["candidate", "baseline"]
+"""The model that is evaluated, and the last blessed one."""
+
+Compared = Literal["candidate", "baseline", "difference"]
+"""Either, or the first less the second."""
+
+T = TypeVar("T")
+
+Number = Annotated[
+    float,
+    BeforeValidator(lambda value: math.nan if value is None else value),
+    PlainSerializer(lambda value: value if math.isfinite(value) else None),
+]
+"""In a file, a number that JSON does not have is null."""
+
+Slice = Annotated[
+    SliceKey,
+    BeforeValidator(lambda value: tuple(value.items()) if isinstance(value, dict) else value),
+    PlainSerializer(dict),
+]
+"""In a file, a mapping."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +68,13 @@ class MetricValue:
       high: Its upper end.
     """
 
-    model: Literal["candidate", "baseline", "difference"]
-    slice: SliceKey
+    model: Compared
+    slice: Slice
     output: str
     metric: str
-    value: float
-    low: float = math.nan
-    high: float = math.nan
+    value: Number
+    low: Number = math.nan
+    high: Number = math.nan
 
 
 @dataclass(frozen=True)
@@ -59,10 +90,10 @@ class ReliabilityBin:
     """
 
     rows: int
-    predicted: float
-    observed: float
-    low: float
-    high: float
+    predicted: Number
+    observed: Number
+    low: Number
+    high: Number
 
 
 @dataclass(frozen=True)
@@ -81,9 +112,9 @@ class ActivityBin:
     least: int
     most: int | None
     users: int
-    gauc: float
-    low: float
-    high: float
+    gauc: Number
+    low: Number
+    high: Number
 
 
 @dataclass(frozen=True)
@@ -102,7 +133,7 @@ class Curves:
       by_activity: GAUC by the number of rows per user, ascending.
     """
 
-    model: Literal["candidate", "baseline"]
+    model: Model
     output: str
     score_edges: tuple[float, ...]
     positives: tuple[int, ...]
@@ -130,7 +161,7 @@ class Finding:
       high: Its upper end.
     """
 
-    slice: SliceKey
+    slice: Slice
     output: str
     metric: str
     value: float | None
@@ -165,7 +196,11 @@ class Verdict:
     kept: tuple[Finding, ...] = ()
 
 
-_MODELS = ("candidate", "baseline", "difference")
+_MODELS = (CANDIDATE, BASELINE, DIFFERENCE)
+
+_METRICS = TypeAdapter(list[MetricValue])
+_CURVES = TypeAdapter(list[Curves])
+_VERDICT = TypeAdapter(Verdict)
 
 
 def write_metrics(uri: str, metrics: Iterable[MetricValue]) -> None:
@@ -173,98 +208,43 @@ def write_metrics(uri: str, metrics: Iterable[MetricValue]) -> None:
     ordered = sorted(
         metrics, key=lambda each: (_MODELS.index(each.model), each.output, _order(each.slice), each.metric)
     )
-    _write(uri, METRICS_FILE, [_plain(each) for each in ordered])
+    _write(uri, METRICS_FILE, _METRICS, ordered)
 
 
 def read_metrics(uri: str) -> list[MetricValue]:
     """Reads `metrics.json` of an evaluation artifact's folder."""
-    return [
-        MetricValue(
-            **{**each, "slice": _key(each["slice"])}
-            | {name: math.nan if each[name] is None else each[name] for name in ("value", "low", "high")}
-        )
-        for each in _read(uri, METRICS_FILE)
-    ]
+    return _read(uri, METRICS_FILE, _METRICS)
 
 
 def write_curves(uri: str, curves: Iterable[Curves]) -> None:
     """Writes `curves.json`; a missing number is null."""
-    _write(uri, CURVES_FILE, [_without_nan(dataclasses.asdict(each)) for each in curves])
+    _write(uri, CURVES_FILE, _CURVES, list(curves))
 
 
 def read_curves(uri: str) -> list[Curves]:
     """Reads `curves.json` of an evaluation artifact's folder."""
-    return [curves_of(**each) for each in _read(uri, CURVES_FILE)]
-
-
-def curves_of(**plain: Any) -> Curves:
-    """Makes curves of their fields as plain data: lists for tuples, mappings for bins, None for a missing number."""
-    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
-    fields["reliability"] = tuple(ReliabilityBin(**_with_nan(bin_)) for bin_ in plain["reliability"])
-    fields["by_activity"] = tuple(ActivityBin(**_with_nan(bin_, but="most")) for bin_ in plain["by_activity"])
-    return Curves(**fields)
+    return _read(uri, CURVES_FILE, _CURVES)
 
 
 def write_verdict(uri: str, verdict: Verdict) -> None:
     """Writes `verdict.json`."""
-    _write(uri, VERDICT_FILE, {name: _plain_part(value) for name, value in vars(verdict).items()})
+    _write(uri, VERDICT_FILE, _VERDICT, verdict)
 
 
 def read_verdict(uri: str) -> Verdict:
     """Reads `verdict.json` of an evaluation artifact's folder."""
-    parts: dict[str, Any] = {}
-    for name, value in _read(uri, VERDICT_FILE).items():
-        parts[name] = (
-            tuple(Finding(**{**each, "slice": _key(each["slice"])}) for each in value)
-            if isinstance(value, list)
-            else value
-        )
-    return Verdict(**parts)
+    return _read(uri, VERDICT_FILE, _VERDICT)
 
 
 def _order(key: SliceKey) -> tuple[int, tuple[str, ...], str]:
     return len(key), tuple(column for column, _ in key), str([value for _, value in key])
 
 
-def _plain_part(value: bool | Sequence[Finding]) -> Any:
-    return value if isinstance(value, bool) else [_plain(each) for each in value]
+def _write(uri: str, name: str, adapter: TypeAdapter[T], content: T) -> None:
+    plain: Any = adapter.dump_python(content, mode="json")
+    files.write(posixpath.join(uri, name), json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=True))
 
 
-def _plain(each: MetricValue | Finding) -> dict[str, Any]:
-    return _without_nan(dataclasses.asdict(each)) | {"slice": dict(each.slice)}
-
-
-def _without_nan(value: Any) -> Any:
-    """Replaces numbers that JSON does not have by null, however deep."""
-    if isinstance(value, dict):
-        return {name: _without_nan(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _with_nan(values: dict[str, Any], but: str = "") -> dict[str, Any]:
-    return {name: math.nan if value is None and name != but else value for name, value in values.items()}
-
-
-def _key(slice_: dict[str, str | int]) -> SliceKey:
-    return tuple(slice_.items())
-
-
-def _write(uri: str, name: str, content: Any) -> None:
-    with _open(uri, name, "w") as file:
-        json.dump(content, file, indent=1, allow_nan=False, ensure_ascii=True)
-
-
-def _read(uri: str, name: str) -> Any:
-    with _open(uri, name, "r") as file:
-        return json.load(file)
-
-
-def _open(uri: str, name: str, mode: str) -> IO[str]:
-    path = os.path.join(uri, name)
-    if "://" not in uri:
-        return open(path, mode, encoding="utf-8")
-    from tfx.dsl.io import fileio  # seconds to import, and needed for object stores only
-
-    return fileio.open(path, mode)
+def _read(uri: str, name: str, adapter: TypeAdapter[T]) -> T:
+    with open_file(posixpath.join(uri, name), "rb") as file:
+        return adapter.validate_json(file.read())

@@ -5,21 +5,26 @@ These classes are the `evaluation:` section of a configuration file. They are st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from tandem.components.metrics.catalog import METRICS
-from tandem.models.tasks import TaskGraph
+from tandem.components.metrics.slice_key import ACTIVITY
 from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem.models.tasks import TaskGraph
 
 # What a user may write is the type of the JSON schema: one alone in place of a list of one.
 _SOME = Field(min_length=1)
 _Rows = Annotated[int, Field(ge=2)]
 
-ACTIVITY = "activity"
-"""The column, in slices' names, of slices by the number of a user's rows."""
+RefuseIf = Literal["missed", "maybe_missed", "surely_missed"]
+"""When a bound refuses a model: its value misses it; some of the value's 95% interval does; all of that interval does.
+Of a bound on change, the interval is that of the difference between the models on the same rows."""
 
 
 def _listed(value: Any) -> Any:
@@ -138,7 +143,7 @@ class Threshold(Settings):
     among `evaluation.slices`.
     """
 
-    refuse_if: Literal["missed", "maybe_missed", "surely_missed"] = "missed"
+    refuse_if: RefuseIf = "missed"
     """When it refuses a model. `missed`: the value misses the bound. `maybe_missed`: some of the 95% interval of the
     value (or of the difference to the blessed model) misses it, so that the bound is not proven to be kept.
     `surely_missed`: all of the interval misses it, so that chance alone does not refuse.
@@ -200,6 +205,9 @@ class EvaluationSettings(Settings):
 
     final_labels_only: bool = True
     """Whether impressions whose label may still change after the end of the logs are left out, output by output."""
+
+    weighted: bool = False
+    """Whether metrics weigh rows by the row weights, as training does. Counts of rows and users stay counts."""
 
     min_examples: int = Field(default=100, ge=0)
     """Slices in which fewer rows count for an output are shown and listed, but do not block. A threshold may say

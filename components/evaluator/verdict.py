@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tandem.components.evaluator.results import Finding, MetricValue, Verdict
+from tandem.components.evaluator.results import BASELINE, CANDIDATE, DIFFERENCE, Finding, MetricValue, Verdict
 from tandem.components.metrics.catalog import METRICS
 from tandem.components.metrics.slice_key import SliceKey, slice_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tandem.components.evaluator.plan import EvaluationPlan
+    from tandem.components.evaluator.settings import RefuseIf, Threshold
 
 _COUNT = "example_count"
 
@@ -19,10 +24,6 @@ _ROUNDING = 1e-12
 
 _Table = dict[tuple[str, SliceKey, str, str], MetricValue]  # by (model, slice, output, metric)
 _Outcome = Literal["kept", "reasons", "undefined", "too_small", "not_compared"]
-
-RefuseIf = Literal["missed", "maybe_missed", "surely_missed"]
-"""When a bound refuses a model: its value misses it; some of the value's 95% interval does; all of that interval does.
-Of a bound on change, the interval is that of the difference between the models on the same rows."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,8 @@ class Bound:
       values: Column -> value, where it is about one slice only.
       lower: The smallest value allowed.
       upper: The largest value allowed.
-      change: The change against the baseline that is just allowed. Where one value is best (a calibration of 1), it is
-        the change of the distance from it, on a log scale: |ln value|.
-      higher_is_better: Which way the change is meant.
+      not_worse_by: How much worse than the baseline it may be, from 0. Where one value is best (a calibration of 1), by
+        how much its distance from it may be larger, on a log scale: |ln value|.
       min_examples: Slices in which fewer rows count are not held to it.
       refuse_if: See `RefuseIf`.
     """
@@ -49,8 +49,7 @@ class Bound:
     values: tuple[tuple[str, str], ...] = ()
     lower: float | None = None
     upper: float | None = None
-    change: float | None = None
-    higher_is_better: bool = True
+    not_worse_by: float | None = None
     min_examples: int = 0
     refuse_if: RefuseIf = "missed"
 
@@ -64,6 +63,37 @@ class Bound:
         if tuple(column for column, _ in key) != self.columns:
             return False
         return not self.values or tuple((column, str(value)) for column, value in key) == self.values
+
+
+def bounds(plan: EvaluationPlan) -> list[Bound]:
+    """Takes the thresholds of a plan apart, ordered by output and metric."""
+    outputs, metrics = [output.name for output in plan.outputs], list(METRICS)
+    ordered = sorted(
+        plan.settings.thresholds, key=lambda each: (outputs.index(each.output), metrics.index(each.metric))
+    )
+    return [bound for threshold in ordered for bound in _bounds(threshold, plan.settings.least_examples(threshold))]
+
+
+def _bounds(threshold: Threshold, min_examples: int) -> Iterator[Bound]:
+    values = tuple(sorted(threshold.slice.items())) if isinstance(threshold.slice, dict) else ()
+
+    def bound(**limit: float | None) -> Bound:
+        return Bound(
+            metric=threshold.metric,
+            output=threshold.output,
+            columns=threshold.columns,
+            values=values,
+            min_examples=min_examples if threshold.slice else 0,
+            refuse_if=threshold.refuse_if,
+            **limit,
+        )
+
+    if threshold.at_least is not None:
+        yield bound(lower=threshold.at_least)
+    if threshold.at_most is not None:
+        yield bound(upper=threshold.at_most)
+    if threshold.not_worse_than_blessed_by is not None:
+        yield bound(not_worse_by=threshold.not_worse_than_blessed_by)
 
 
 def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline: bool) -> Verdict:
@@ -100,7 +130,9 @@ def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline:
         found = [_check(bound, key, table, has_baseline) for key in keys]
         for outcome, finding in found:
             outcomes[outcome].append(finding)
-        if {outcome for outcome, _ in found} <= {"undefined", "too_small"} and (bound.change is None or has_baseline):
+        if {outcome for outcome, _ in found} <= {"undefined", "too_small"} and (
+            bound.not_worse_by is None or has_baseline
+        ):
             outcomes["reasons"].append(_checked_nowhere(bound, Counter(outcome for outcome, _ in found)))
     return Verdict(
         blessed=not outcomes["reasons"],
@@ -144,17 +176,17 @@ class _Measured:
 
 def _check(bound: Bound, key: SliceKey, table: _Table, has_baseline: bool) -> tuple[_Outcome, Finding]:
     """Says what comes of a bound in a slice."""
-    nothing = MetricValue("candidate", key, bound.output, bound.metric, math.nan)
+    nothing = MetricValue(CANDIDATE, key, bound.output, bound.metric, math.nan)
     value, blessed, difference, count = (
         table.get((model, key, bound.output, metric), nothing)
         for model, metric in (
-            ("candidate", bound.metric),
-            ("baseline", bound.metric),
-            ("difference", bound.metric),
-            ("candidate", _COUNT),
+            (CANDIDATE, bound.metric),
+            (BASELINE, bound.metric),
+            (DIFFERENCE, bound.metric),
+            (CANDIDATE, _COUNT),
         )
     )
-    interval = value if bound.change is None else difference
+    interval = value if bound.not_worse_by is None else difference
     subject = f"{bound.metric} of {bound.output}" + (f" in {slice_text(key)}" if key else "")
 
     def found(outcome: _Outcome, text: str) -> tuple[_Outcome, Finding]:
@@ -179,7 +211,7 @@ def _check(bound: Bound, key: SliceKey, table: _Table, has_baseline: bool) -> tu
         why = METRICS[bound.metric].undefined if not math.isnan(examples) else "no rows"
         text = f"is undefined ({why}): its bound {_limit(bound):g} cannot be checked"
         return found("reasons" if bound.must_be_defined else "undefined", text)
-    if bound.change is not None and math.isnan(blessed.value):
+    if bound.not_worse_by is not None and math.isnan(blessed.value):
         why = "it does not answer this output" if has_baseline else "there is none"
         return found("not_compared", f"is not compared with the blessed model's: {why}")
     measured = _measured(bound, value, blessed, difference)
@@ -205,8 +237,8 @@ def _measured(bound: Bound, value: MetricValue, blessed: MetricValue, difference
         distance = _distance(bound.metric, value.value)
         worse = math.inf if math.isinf(distance) else distance - _distance(bound.metric, blessed.value)
         return _Measured(worse, math.nan, math.nan, limit)
-    worse = _worse_by(bound, value.value - blessed.value)
-    ends = [_worse_by(bound, difference.low), _worse_by(bound, difference.high)]
+    worse = _worse_by(bound.metric, value.value - blessed.value)
+    ends = [_worse_by(bound.metric, difference.low), _worse_by(bound.metric, difference.high)]
     if any(math.isnan(end) for end in ends):
         # Equal to the last digit: the same model, trained again. Nothing is uncertain between it and itself.
         unknown = 0.0 if value.value == blessed.value else math.nan
@@ -216,7 +248,7 @@ def _measured(bound: Bound, value: MetricValue, blessed: MetricValue, difference
 
 def _words(bound: Bound, value: MetricValue, blessed: MetricValue, measured: _Measured) -> str:
     """Says what was measured, with the interval that belongs to it."""
-    if bound.change is None:
+    if bound.not_worse_by is None:
         limit = _limit(bound)
         return f"is {_shown(value.value, limit)}{_interval(value.low, value.high)}"
     side, sign = ("better", -1) if measured.badness < 0 else ("worse", 1)
@@ -235,7 +267,7 @@ def _words(bound: Bound, value: MetricValue, blessed: MetricValue, measured: _Me
 def _missed(bound: Bound, measured: _Measured) -> str:
     """Goes on after `_words` where the bound refuses the model."""
     maybe = "which may be " if measured.badness <= measured.limit else ""
-    if bound.change is not None:
+    if bound.not_worse_by is not None:
         return f"{', which may be more; ' if maybe else '; '}allowed is {_limit(bound):g}"
     return f", {maybe}{'below' if bound.lower is not None else 'above'} its bound {_limit(bound):g}"
 
@@ -254,17 +286,18 @@ def _checked_nowhere(bound: Bound, outcomes: Counter[_Outcome]) -> Finding:
 
 
 def _kind(bound: Bound) -> Literal["absolute", "change"]:
-    return "absolute" if bound.change is None else "change"
+    return "absolute" if bound.not_worse_by is None else "change"
 
 
 def _limit(bound: Bound) -> float:
-    if bound.change is not None:
-        return _worse_by(bound, bound.change)
+    if bound.not_worse_by is not None:
+        return bound.not_worse_by
     return bound.lower if bound.lower is not None else bound.upper or 0.0
 
 
-def _worse_by(bound: Bound, change: float) -> float:
-    return (-change if bound.higher_is_better else change) + 0.0
+def _worse_by(metric: str, change: float) -> float:
+    """By how much a metric is worse that changed by so much."""
+    return (-change if METRICS[metric].better == "higher" else change) + 0.0
 
 
 def _distance(metric: str, value: float) -> float:

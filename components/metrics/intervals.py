@@ -1,8 +1,8 @@
 """95% intervals by user: what the metrics are with a cluster of users left out says how sure they are.
 
-The jackknife over clusters (Efron & Tibshirani 1993, chapter 11): with k clusters and a metric's values x_1 ... x_k,
-each without one of the clusters, the variance is (k - 1) / k * sum((x_i - mean)^2). As rows of one user lie in one
-cluster, they may depend on each other in any way. Quantiles are Student's. Where a few clusters make most of the
+The jackknife over clusters (Efron & Tibshirani 1993, chapter 11): with k clusters and a metric's replicates x_1 to
+x_k, each with one of the clusters left out, the variance is (k - 1) / k * sum((x_i - mean)^2). As rows of one user lie
+in one cluster, they may depend on each other in any way. Quantiles are Student's. Where a few clusters make most of the
 variance, as they do with few positive rows, it is known less well than k clusters would let it: the degrees of freedom
 are Satterthwaite's, 3 * (sum d^2)^2 / sum d^4 - 2, where d are the deviations (3 for the kurtosis of the normal
 distribution), from 1 to k - 1.
@@ -14,10 +14,15 @@ interval `from_0` is symmetric, and cut off at 0.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import stdtrit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tandem.components.metrics.catalog import Scale
 
 LEVEL = 0.95
 
@@ -26,27 +31,27 @@ LEAST_CLUSTERS = 10
 
 _LARGEST = 300.0  # of an exponent: far beyond all that is of use, and no overflow
 
-Scale = Literal["identity", "from_0", "log", "log_odds"]
 
-
-def interval(values: np.ndarray, without: np.ndarray, scales: tuple[Scale, ...]) -> tuple[np.ndarray, np.ndarray]:
+def jackknife_interval(
+    values: NDArray[np.float64], replicates: NDArray[np.float64], scales: tuple[Scale, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Computes the lower and the upper ends of M metrics.
 
     Args:
       values: [M], of all rows.
-      without: [k, M], with each of the clusters that have rows left out.
+      replicates: [k, M], with each of the clusters that have rows left out.
       scales: [M], where the intervals are symmetric.
 
     Returns:
       [M] and [M]. nan where there are fewer than LEAST_CLUSTERS clusters, where a metric has no value with one of them
       left out (as AUC, if all positive rows lie in one), and where leaving out changes nothing.
     """
-    clusters = len(without)
+    clusters = len(replicates)
     nothing = np.full(len(values), np.nan)
     if clusters < LEAST_CLUSTERS:
         return nothing, nothing.copy()
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        deviations = without - without.mean(axis=0)
+        deviations = replicates - replicates.mean(axis=0)
         squares = (deviations**2).sum(axis=0)
         freedom = np.clip(3 * squares**2 / (deviations**4).sum(axis=0) - 2, 1, clusters - 1)
         half = stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt((clusters - 1) / clusters * squares)

@@ -1,150 +1,168 @@
-"""The rows of an evaluation as a few arrays, and what their columns mean."""
+"""The rows of an evaluation as a few arrays: whole rows, and those of one column of scores."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tandem.components.metrics.slicing import Sliced
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
 NOT_COUNTED = -1
-"""As a label: the row is none of the output's (the parent's label is 0)."""
-
-
-@dataclass(frozen=True)
-class OutputColumns:
-    """An output of the models and the columns that judge it.
-
-    Attributes:
-      name: The output's name.
-      label: The column of its label.
-      given: The column that must be 1 for a row to count; None: all rows count.
-      final: The column that is 1 where the label cannot change any more; other rows do not count. None: all labels are
-        final.
-    """
-
-    name: str
-    label: str
-    given: str | None
-    final: str | None = None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The columns of `labels` (outputs) and of `scores` (models, and within a model its outputs)."""
-
-    models: tuple[str, ...]
-    outputs: tuple[OutputColumns, ...]
-
-    @staticmethod
-    def of(eval_config: Any) -> Layout:
-        """Reads models and outputs from the model specs: `label_keys`, and `example_weight_keys` for conditions.
-
-        The columns that say where a label is final stand in the configuration of the outputs' metrics (`final`).
-
-        Args:
-          eval_config: TFMA's.
-
-        Raises:
-          ValueError: The models differ in their labels or conditions, or there are no outputs.
-        """
-        first = eval_config.model_specs[0]
-        for spec in eval_config.model_specs:
-            if spec.label_keys != first.label_keys or spec.example_weight_keys != first.example_weight_keys:
-                raise ValueError(
-                    f"model specs '{first.name}' and '{spec.name}' differ in label_keys or example_weight_keys"
-                )
-        if not first.label_keys:
-            raise ValueError(f"model spec '{first.name}' has no label_keys: {{output: label column}}")
-        finals = {
-            output: final
-            for spec in eval_config.metrics_specs
-            for metric in spec.metrics
-            if (final := json.loads(metric.config or "{}").get("final"))
-            for output in spec.output_names
-        }
-        return Layout(
-            models=tuple(spec.name for spec in eval_config.model_specs),
-            outputs=tuple(
-                OutputColumns(
-                    output, first.label_keys[output], first.example_weight_keys.get(output), finals.get(output)
-                )
-                for output in sorted(first.label_keys)
-            ),
-        )
-
-    @property
-    def columns(self) -> list[tuple[int, int]]:
-        """For each column of the scores: the number of its model, and of its output."""
-        return [(model, output) for model in range(len(self.models)) for output in range(len(self.outputs))]
-
-    @property
-    def label_columns(self) -> tuple[str, ...]:
-        """All columns that labels and conditions are read from, sorted."""
-        named = {column for output in self.outputs for column in (output.label, output.given, output.final) if column}
-        return tuple(sorted(named))
+"""As a label: the row is none of the output's (the parent's label is 0, or its own may still change)."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """N rows, as arrays, and the slices they belong to.
+    """N rows with the labels of all outputs and the scores of all models.
 
     Attributes:
-      arrays: By name, [N, ...]. Those of whole rows are `users` [N] int64 (the user's code, or `groups.NO_GROUP`),
-        `clusters` [N] uint8 (see `groups.clusters`), `labels` [N, outputs] int8 (0, 1 or NOT_COUNTED) and `scores`
-        [N, models * outputs] float32 (a column of nan for an output that a model does not have). Those of one column
-        of scores have `clusters`, and `labels` and `scores` [N], and only rows that count.
+      users: [N] int64, the user's code, or `users.NO_USER`.
+      clusters: [N] uint8, see `users.cluster_of`.
+      labels: [N, outputs] int8; 0, 1 or NOT_COUNTED.
+      scores: [N, models * outputs] float32, by model and then by output; a column of nan for an output that a model
+        does not have.
       slicings: One for each way of slicing.
+      weights: One for each output: [N] float64, not negative, or None where rows weigh 1. Empty: None for all.
     """
 
-    arrays: Mapping[str, np.ndarray]
+    users: NDArray[np.int64]
+    clusters: NDArray[np.uint8]
+    labels: NDArray[np.int8]
+    scores: NDArray[np.float32]
     slicings: tuple[Sliced, ...]
+    weights: tuple[NDArray[np.float64] | None, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.arrays["clusters"])
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.arrays[name]
+        return len(self.clusters)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return sum(array.nbytes for array in self.arrays.values()) + sum(each.nbytes for each in self.slicings)
+        arrays = (self.users, self.clusters, self.labels, self.scores, *self.weights, *self.slicings)
+        return sum(array.nbytes for array in arrays if array is not None)
 
-    def take(self, index: np.ndarray) -> Rows:
+    @property
+    def columns(self) -> list[tuple[int, int]]:
+        """For each column of the scores its number and that of its output."""
+        return [(column, column % self.labels.shape[1]) for column in range(self.scores.shape[1])]
+
+    def weights_of(self, output: int) -> NDArray[np.float64] | None:
+        """Returns the weights for an output, [N]; None where rows weigh 1."""
+        return self.weights[output] if self.weights else None
+
+    def counted(self, output: int) -> NDArray[np.bool_]:
+        """Returns which rows count for an output, [N]: a row that weighs nothing does not."""
+        counted: NDArray[np.bool_] = self.labels[:, output] != NOT_COUNTED
+        weights = self.weights_of(output)
+        return counted if weights is None else counted & (weights > 0)
+
+    def answered(self, column: int) -> bool:
+        """Returns whether a model has the output of a column of scores."""
+        return not np.isnan(self.scores[:, column]).any()
+
+    def take(self, index: NDArray[np.int64]) -> Rows:
         """Returns the rows at `index` ([M] int64)."""
         return Rows(
-            {name: array[index] for name, array in self.arrays.items()},
-            tuple(sliced.take(index) for sliced in self.slicings),
+            users=self.users[index],
+            clusters=self.clusters[index],
+            labels=self.labels[index],
+            scores=self.scores[index],
+            slicings=tuple(sliced.take(index) for sliced in self.slicings),
+            weights=tuple(_taken(weights, index) for weights in self.weights),
         )
 
-    def compact(self) -> Rows:
-        """Forgets slices without rows."""
-        return Rows(self.arrays, tuple(sliced.compact() for sliced in self.slicings))
-
-    def column(self, output: int, column: int) -> Rows:
+    def scored(self, column: int, output: int) -> ScoredRows:
         """Returns the rows that count for an output, with a model's scores of it."""
-        counted = np.flatnonzero(self["labels"][:, output] != NOT_COUNTED)
-        return Rows(
-            {
-                "clusters": self["clusters"][counted],
-                "labels": self["labels"][counted, output],
-                "scores": self["scores"][counted, column],
-            },
-            tuple(sliced.take(counted) for sliced in self.slicings),
+        counted = np.flatnonzero(self.counted(output))
+        return ScoredRows(
+            clusters=self.clusters[counted],
+            positive=self.labels[counted, output] == 1,
+            scores=self.scores[counted, column],
+            slicings=tuple(sliced.take(counted) for sliced in self.slicings),
+            weights=_taken(self.weights_of(output), counted),
         )
 
-    @staticmethod
-    def concatenate(parts: Sequence[Rows]) -> Rows:
+    @classmethod
+    def concatenate(cls, parts: Sequence[Rows]) -> Rows:
         """Puts rows below one another."""
         if len(parts) == 1:
             return parts[0]
-        first = parts[0]
-        return Rows(
-            {name: np.concatenate([part[name] for part in parts]) for name in first.arrays},
-            tuple(Sliced.concatenate(of_parts) for of_parts in zip(*(part.slicings for part in parts), strict=True)),
+        return cls(
+            users=np.concatenate([part.users for part in parts]),
+            clusters=np.concatenate([part.clusters for part in parts]),
+            labels=np.concatenate([part.labels for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            slicings=_below_one_another([part.slicings for part in parts]),
+            weights=tuple(_joined(of_output) for of_output in zip(*(part.weights for part in parts), strict=True)),
         )
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """N rows that count for an output, with one model's scores of it.
+
+    Attributes:
+      clusters: [N] uint8, see `users.cluster_of`.
+      positive: [N] bool, whether the label is 1.
+      scores: [N] float32.
+      slicings: One for each way of slicing.
+      weights: [N] float64, above 0; None where rows weigh 1.
+    """
+
+    clusters: NDArray[np.uint8]
+    positive: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+    slicings: tuple[Sliced, ...]
+    weights: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.clusters)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (self.clusters, self.positive, self.scores, self.weights, *self.slicings)
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    def take(self, index: NDArray[np.int64]) -> ScoredRows:
+        """Returns the rows at `index` ([M] int64)."""
+        return ScoredRows(
+            clusters=self.clusters[index],
+            positive=self.positive[index],
+            scores=self.scores[index],
+            slicings=tuple(sliced.take(index) for sliced in self.slicings),
+            weights=_taken(self.weights, index),
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[ScoredRows]) -> ScoredRows:
+        """Puts rows below one another."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            clusters=np.concatenate([part.clusters for part in parts]),
+            positive=np.concatenate([part.positive for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            slicings=_below_one_another([part.slicings for part in parts]),
+            weights=_joined([part.weights for part in parts]),
+        )
+
+
+def _taken(weights: NDArray[np.float64] | None, index: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    return None if weights is None else weights[index]
+
+
+def _joined(parts: Sequence[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
+    present = [part for part in parts if part is not None]
+    return np.concatenate(present) if present else None
+
+
+def _below_one_another(parts: Sequence[tuple[Sliced, ...]]) -> tuple[Sliced, ...]:
+    return tuple(Sliced.concatenate(of_slicing) for of_slicing in zip(*parts, strict=True))

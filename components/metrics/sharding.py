@@ -7,39 +7,43 @@ are sums whose size does not depend on rows. A shard holds rows up to a budget; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tandem.components.metrics.by_score import (
-    cluster_counts,
-    joined,
+from tandem.components.metrics.pairs import ordered_bits
+from tandem.components.metrics.rows import Rows, ScoredRows
+from tandem.components.metrics.score_statistics import (
+    column_pairs,
     score_ranges,
-    statistics_of_one_score,
-    statistics_of_scores,
+    score_statistics,
+    tied_statistics,
+    total_pairs,
 )
-from tandem.components.metrics.by_user import (
-    activity,
-    statistics_of_pairs,
-    statistics_of_rows,
-    statistics_of_users,
-)
-from tandem.components.metrics.groups import NO_GROUP, mixed
-from tandem.components.metrics.ranking import Pairs, ordered_bits
-from tandem.components.metrics.rows import Layout, Rows
-from tandem.components.metrics.slice_key import SliceKey
-from tandem.components.metrics.spilling import Part, in_parts
+from tandem.components.metrics.spilling import RowsInMemory, in_parts
 from tandem.components.metrics.statistics import Statistics
+from tandem.components.metrics.user_statistics import (
+    activity_slices,
+    gauc_statistics,
+    row_statistics,
+    user_statistics,
+)
+from tandem.components.metrics.users import NO_USER, scatter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
 
 BUDGET = 256 * 2**20
 """Bytes of rows that a shard holds at a time."""
 
-PIECE_ROWS = 65_536
+SENT_ROWS = 65_536
 """Rows that a shard of users sends on at once, at most."""
 
-Scored = tuple[tuple[int, int], Rows]
-"""Rows of one column of scores within a range: (column, range), and the rows (see `Rows.column`)."""
+ToScoreShard = tuple[tuple[int, int], ScoredRows]
+"""Rows of one column of scores within a range, and where they go: (column, range)."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,12 @@ class Sharding:
     """How statistics are computed.
 
     Attributes:
-      layout: What the columns of the rows are.
       slicings: For each of the rows' ways of slicing whether it is crossed with the user's activity.
       edges: Where buckets of activity begin; () where no slicing needs them.
       users: Number of shards of users; users of one cluster share a shard.
       budget: Bytes of rows that a shard holds at a time.
     """
 
-    layout: Layout
     slicings: tuple[bool, ...]
     edges: tuple[float, ...] = ()
     users: int = 16
@@ -62,31 +64,30 @@ class Sharding:
 
     def by_user(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
         """Divides a batch among the shards of users."""
-        shards = rows["clusters"] % self.users
+        shards = rows.clusters % self.users
         order = np.argsort(shards, kind="stable")
         bounds = np.searchsorted(shards[order], np.arange(self.users + 1))
         for shard in np.flatnonzero(np.diff(bounds)):
             yield int(shard), rows.take(order[bounds[shard] : bounds[shard + 1]])
 
-    def of_users(self, batches: Iterable[Rows]) -> Iterator[Statistics | Scored]:
+    def of_users(self, batches: Iterable[Rows]) -> Iterator[Statistics | ToScoreShard]:
         """Computes a shard of users.
 
         Args:
           batches: All its rows.
 
         Yields:
-          Statistics, and rows that count by (column, range), for shards by score.
+          Statistics, and rows that count, for shards by score.
         """
-        for part in in_parts(batches, lambda rows: mixed(rows["users"]), self.budget):
-            if part.whole:
-                (rows,) = part.batches
-                rows = self._with_activity(rows)
-                yield statistics_of_users(rows, self.layout)
-                yield from self._scored(rows)
+        for part in in_parts(batches, lambda rows: scatter(rows.users), self.budget):
+            if isinstance(part, RowsInMemory):
+                rows = self._with_activity(part.rows)
+                yield user_statistics(rows)
+                yield from self._by_score(rows)
             else:
                 yield from self._of_one_user(part.batches)
 
-    def of_scores(self, column: int, batches: Iterable[Rows]) -> Iterator[Statistics]:
+    def of_scores(self, column: int, batches: Iterable[ScoredRows]) -> Iterator[Statistics]:
         """Computes a shard by score.
 
         Args:
@@ -94,73 +95,62 @@ class Sharding:
           batches: All rows of one range of scores.
         """
         for part in in_parts(batches, _score_key, self.budget):
-            yield _of_part(part, column)
+            if isinstance(part, RowsInMemory):
+                yield score_statistics(part.rows, column)
+            else:
+                yield tied_statistics(part.batches, column)
 
-    def _of_one_user(self, batches: Iterable[Rows]) -> Iterator[Statistics | Scored]:
+    def _of_one_user(self, batches: Iterable[Rows]) -> Iterator[Statistics | ToScoreShard]:
         """Computes a user who has more rows than fit; or all rows without a user."""
         count = sum(len(rows) for rows in batches)
-        cluster, named = 0, True
         for rows in batches:
-            rows = self._with_activity(rows, count)
-            cluster, named = int(rows["clusters"][0]), bool(rows["users"][0] != NO_GROUP)
-            yield statistics_of_rows(rows, self.layout)
-            yield from self._scored(rows)
-        if not named:
+            of_batch = self._with_activity(rows, count)
+            yield row_statistics(of_batch)
+            yield from self._by_score(of_batch)
+        first = next(iter(batches))
+        if first.users[0] == NO_USER:
             return
-        for column, (_, output) in enumerate(self.layout.columns):
-            of_column = (self._with_activity(rows, count).column(output, column) for rows in batches)
-            pieces = Statistics.merged(self.of_scores(column, (rows for rows in of_column if _usable(rows))))
-            yield from _of_user(pieces, column, cluster)
+        for column, output in first.columns:
+            scored = (self._with_activity(rows, count).scored(column, output) for rows in batches)
+            by_score = Statistics.merged(self.of_scores(column, (rows for rows in scored if _usable(rows))))
+            found = column_pairs(by_score, column)
+            if found is None:
+                continue
+            pairs = total_pairs(found)
+            cluster = np.full(1, first.clusters[0], np.int64)
+            for number, of_slice in enumerate(pairs.groups):
+                own = pairs[number : number + 1]
+                yield gauc_statistics(own, column, (by_score.slices[of_slice],), np.zeros(1, np.int64), cluster)
 
     def _with_activity(self, rows: Rows, count: int | None = None) -> Rows:
+        """Crosses the slicings that need it with the number of rows that users have (`count`, where it is known)."""
         if not any(self.slicings):
             return rows
-        by_activity = activity(rows["users"], self.edges, count)
-        slicings = []
-        for needs, sliced in zip(self.slicings, rows.slicings, strict=True):
-            slicings.append(sliced.cross(by_activity) if needs else sliced)
-        return Rows(rows.arrays, tuple(slicings))
+        activity = activity_slices(rows.users, self.edges, count)
+        slicings = tuple(
+            sliced.cross(activity) if needs else sliced
+            for needs, sliced in zip(self.slicings, rows.slicings, strict=True)
+        )
+        return replace(rows, slicings=slicings)
 
-    def _scored(self, rows: Rows) -> Iterator[Scored]:
-        for column, (_, output) in enumerate(self.layout.columns):
-            of_column = rows.column(output, column)
-            if not _usable(of_column):
+    def _by_score(self, rows: Rows) -> Iterator[ToScoreShard]:
+        """Divides the rows that count among the shards by score."""
+        for column, output in rows.columns:
+            scored = rows.scored(column, output)
+            if not _usable(scored):
                 continue
-            ranges = score_ranges(of_column["scores"])
+            ranges = score_ranges(scored.scores)
             order = np.argsort(ranges, kind="stable")
             found, starts = np.unique(ranges[order], return_index=True)
             for number, index in zip(found, np.split(order, starts[1:]), strict=True):
-                for start in range(0, len(index), PIECE_ROWS):
-                    yield (column, int(number)), of_column.take(index[start : start + PIECE_ROWS])
+                for start in range(0, len(index), SENT_ROWS):
+                    yield (column, int(number)), scored.take(index[start : start + SENT_ROWS])
 
 
-def _of_part(part: Part, column: int) -> Statistics:
-    if part.whole:
-        (rows,) = part.batches
-        return statistics_of_scores(rows, column)
-    counts: dict[SliceKey, np.ndarray] = {}
-    bits = 0
-    for rows in part.batches:
-        bits = int(_score_key(rows)[0])
-        cluster_counts(rows, counts)
-    return statistics_of_one_score(counts, bits, column)
+def _score_key(rows: ScoredRows) -> NDArray[np.uint64]:
+    return ordered_bits(rows.scores).astype(np.uint64)
 
 
-def _of_user(pieces: Statistics, column: int, cluster: int) -> Iterator[Statistics]:
-    """Makes the sums of one user's AUCs of the pairs in ranges of scores."""
-    if not pieces.slices:
-        return
-    pairs = joined(pieces.tables["pieces"])
-    clusters = np.full(1, cluster)
-    for number, slice_ in enumerate(pairs.groups):
-        own = Pairs(*(each[number : number + 1] for each in vars(pairs).values()))
-        yield statistics_of_pairs(own, column, (pieces.slices[slice_],), np.zeros(1, np.int64), clusters)
-
-
-def _score_key(rows: Rows) -> np.ndarray:
-    return ordered_bits(rows["scores"]).astype(np.uint64)
-
-
-def _usable(rows: Rows) -> bool:
+def _usable(rows: ScoredRows) -> bool:
     """Whether there are rows, and scores of them."""
-    return len(rows) > 0 and not np.isnan(rows["scores"]).any()
+    return len(rows) > 0 and not np.isnan(rows.scores).any()

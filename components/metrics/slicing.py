@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from tandem.components.metrics.slice_key import MISSING, SliceKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 _FEW_KEYS = 64
 
@@ -24,8 +29,8 @@ class Column:
       counts: [N], how many of them each row has.
     """
 
-    values: np.ndarray
-    counts: np.ndarray
+    values: NDArray[Any]
+    counts: NDArray[np.int64]
 
     @staticmethod
     def concatenate(columns: Sequence[Column]) -> Column:
@@ -57,8 +62,8 @@ class Sliced:
     """
 
     keys: tuple[SliceKey, ...]
-    codes: np.ndarray
-    counts: np.ndarray | None = None
+    codes: NDArray[np.unsignedinteger[Any]]
+    counts: NDArray[np.int64] | None = None
 
     @staticmethod
     def all_rows(rows: int) -> Sliced:
@@ -71,13 +76,13 @@ class Sliced:
         return self.codes.nbytes + (0 if self.counts is None else self.counts.nbytes)
 
     @cached_property
-    def rows(self) -> np.ndarray:
+    def rows(self) -> NDArray[np.int64]:
         """[E] int64, the row of every code."""
         if self.counts is None:
             return np.arange(len(self.codes))
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
-    def take(self, index: np.ndarray) -> Sliced:
+    def take(self, index: NDArray[np.int64]) -> Sliced:
         """Returns the rows at `index` ([M] int64)."""
         if self.counts is None:
             return Sliced(self.keys, self.codes[index])._small()
@@ -152,7 +157,7 @@ def bucket_names(edges: Sequence[float]) -> list[str]:
     return [f"<{texts[0]}", *between, f">={texts[-1]}"]
 
 
-def _bucketed(values: np.ndarray, counts: np.ndarray, name: str, edges: Sequence[float]) -> Sliced:
+def _bucketed(values: NDArray[Any], counts: NDArray[np.int64], name: str, edges: Sequence[float]) -> Sliced:
     numbers = np.asarray(values, np.float64)
     codes = np.searchsorted(np.asarray(edges, np.float64), numbers, side="right")
     present = ~np.isnan(numbers)
@@ -161,7 +166,9 @@ def _bucketed(values: np.ndarray, counts: np.ndarray, name: str, edges: Sequence
     return _with_missing(codes[present], counts, name, bucket_names(edges))
 
 
-def _with_missing(codes: np.ndarray, counts: np.ndarray, name: str, values: Sequence[str | int]) -> Sliced:
+def _with_missing(
+    codes: NDArray[np.int64], counts: NDArray[np.int64], name: str, values: Sequence[str | int]
+) -> Sliced:
     """Gives rows without a value the slice that says so, and a row no slice twice."""
     keys: list[SliceKey] = [((name, value),) for value in values]
     if (counts == 1).all():
@@ -177,13 +184,14 @@ def _with_missing(codes: np.ndarray, counts: np.ndarray, name: str, values: Sequ
     return Sliced(tuple(keys), _small(codes, len(keys)), None if (found == 1).all() else found)
 
 
-def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Lists start, start + 1, ... of every range, one range after the other."""
     offsets = np.cumsum(counts) - counts
-    return np.arange(counts.sum()) + np.repeat(starts - offsets, counts)
+    numbers: NDArray[np.int64] = np.arange(counts.sum()) + np.repeat(starts - offsets, counts)
+    return numbers
 
 
-def _small(codes: np.ndarray, count: int) -> np.ndarray:
+def _small(codes: NDArray[np.integer[Any]], count: int) -> NDArray[np.unsignedinteger[Any]]:
     return codes.astype(np.min_scalar_type(max(count - 1, 0)))
 
 

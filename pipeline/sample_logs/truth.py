@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from tandem.components.metrics.ranking import auc, grouped_auc
+from tandem.components.metrics.pairs import auc, grouped_auc
 from tandem.pipeline.sample_logs.behaviour import LABEL_OF, LabelProbabilities
 from tandem.pipeline.sample_logs.world import Impressions, in_evaluation
 

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from tandem.components.metrics.groups import NO_GROUP, group_codes
+from tandem.components.metrics.estimates import output_estimates
 from tandem.components.metrics.slicing import Column
-from tandem.components.metrics.values import output_values
+from tandem.components.metrics.users import user_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tandem.models.tasks import TaskGraph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BATCH_ROWS = 4096
 LATENCY_ROWS, WARM_UP_CALLS, TIMED_CALLS = 512, 10, 50
@@ -50,21 +53,19 @@ def evaluate(
         columns = tf.io.parse_example(batch, {**spec, group_by: tf.io.RaggedFeature(tf.string)})
         users = columns[group_by]
         column = Column(users.flat_values.numpy().astype(object), users.row_lengths().numpy())
-        parts[""].append(group_codes(column, group_by))
+        parts[""].append(user_codes(column, group_by))
         for label in graph.labels:
             parts.setdefault(f"label/{label}", []).append(columns[label].numpy().astype(np.int8))
         for name, values in answer(batch).items():
             parts.setdefault(f"score/{name}", []).append(np.asarray(values, np.float32))
     rows = {name: np.concatenate(arrays) for name, arrays in parts.items()}
-    groups = rows[""]
+    codes = rows[""]
     metrics = {}
     for output in graph.outputs():
-        counted = np.ones(len(groups), bool) if output.given is None else rows[f"label/{output.given}"] == 1
-        values = output_values(
-            groups, rows[f"label/{output.label}"], rows[f"score/{output.name}"], counted, counted & (groups != NO_GROUP)
-        )
+        counted = np.ones(len(codes), bool) if output.given is None else rows[f"label/{output.given}"] == 1
+        estimates = output_estimates(codes, rows[f"label/{output.label}"], rows[f"score/{output.name}"], counted)
         metrics[output.name] = {
-            name: None if math.isnan(value.value) else value.value for name, value in values.items()
+            name: None if math.isnan(each.value) else each.value for name, each in estimates.items()
         }
     return metrics
 

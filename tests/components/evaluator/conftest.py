@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,10 +13,13 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from tandem.models.tasks import Task, TaskGraph
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 @dataclass(frozen=True)
 class World:
-    """[N] arrays; `city` is 0 where missing, `tags` a list of lists."""
+    """[N] arrays; `city` is 0 where missing, `tags` a list of lists, `row_weight` and `buy_weight` multiples of 1/4."""
 
     user: np.ndarray
     city: np.ndarray
@@ -26,6 +29,8 @@ class World:
     click: np.ndarray
     buy: np.ndarray
     buy_is_final: np.ndarray
+    row_weight: np.ndarray
+    buy_weight: np.ndarray
 
     def examples(self) -> list[bytes]:
         return [
@@ -38,6 +43,8 @@ class World:
                 click=[int(self.click[row])],
                 buy=[int(self.buy[row])],
                 buy_is_final=[int(self.buy_is_final[row])],
+                row_weight=[float(self.row_weight[row])],
+                buy_weight=[float(self.buy_weight[row])],
             )
             for row in range(len(self.x))
         ]
@@ -111,7 +118,9 @@ def world() -> World:
     tags = [sorted({f"t{tag}" for tag in rng.integers(0, 3, count)}) for count in rng.integers(0, 3, rows)]
     device = rng.choice(["phone", "tablet"], rows)
     user = rng.integers(0, 40, rows)
-    return World(user, city, device, tags, x, click.astype(int), buy.astype(int), rng.random(rows) < 0.7)
+    final = rng.random(rows) < 0.7
+    row_weight, buy_weight = rng.choice([0, 0.25, 1, 2], rows), rng.choice([0.5, 1, 3], rows)
+    return World(user, city, device, tags, x, click.astype(int), buy.astype(int), final, row_weight, buy_weight)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import tensorflow_model_analysis as tfma
-from google.protobuf import json_format
 from tfx import types
 from tfx.dsl.components.common import importer
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -12,45 +10,36 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.types import standard_artifacts
 
 from tandem.components.evaluator.component import ModelEvaluator
-from tandem.components.evaluator.eval_config import eval_config
 from tandem.components.evaluator.executor import Executor
+from tandem.components.evaluator.plan import EvaluationPlan, evaluation_plan
 from tandem.components.evaluator.settings import EvaluationSettings
 
 
-def _evaluator(config: tfma.EvalConfig, **channels: types.BaseChannel) -> ModelEvaluator:
+def _evaluator(plan: EvaluationPlan, **channels: types.BaseChannel) -> ModelEvaluator:
     channels.setdefault("examples", types.Channel(type=standard_artifacts.Examples))
     channels.setdefault("model", types.Channel(type=standard_artifacts.Model))
     channels.setdefault("baseline_model", types.Channel(type=standard_artifacts.Model))
-    return ModelEvaluator(eval_config=config, code_version="abc", **channels)
+    return ModelEvaluator(plan=plan, code_version="abc", **channels)
 
 
 @pytest.fixture
-def config(graph: Any) -> tfma.EvalConfig:
+def plan(graph: Any) -> EvaluationPlan:
     threshold = {"metric": "auc", "output": "click", "at_least": 0.7}
-    return eval_config(EvaluationSettings(slices=["city"], thresholds=[threshold]), graph)
+    return evaluation_plan(EvaluationSettings(slices=["city"], thresholds=[threshold]), graph)
 
 
-def test_properties_and_channels(config: tfma.EvalConfig) -> None:
-    component = _evaluator(config)
+def test_properties_and_channels(plan: EvaluationPlan) -> None:
+    component = _evaluator(plan)
     assert set(component.inputs) == {"examples", "model", "baseline_model"}
     assert component.outputs["blessing"].type is standard_artifacts.ModelBlessing
     assert component.outputs["evaluation"].type is standard_artifacts.ModelEvaluation
     assert component.executor_spec.executor_class is Executor
-    assert component.exec_properties["module_path"] == "tandem.components.metrics.extractors"
     assert component.exec_properties["code_version"] == "abc"
     assert component.exec_properties["example_splits"] == '["eval"]'
-    assert json_format.Parse(component.exec_properties["eval_config"], tfma.EvalConfig()) == config
+    assert EvaluationPlan.model_validate_json(component.exec_properties["plan"]) == plan
 
 
-def test_refuses_to_be_built_without_thresholds(config: tfma.EvalConfig) -> None:
-    for spec in config.metrics_specs:
-        for metric in spec.metrics:
-            metric.ClearField("per_slice_thresholds")
-    with pytest.raises(ValueError, match="no threshold"):
-        _evaluator(config)
-
-
-def test_compiles_for_kubeflow(config: tfma.EvalConfig, tmp_path: Any) -> None:
+def test_compiles_for_kubeflow(plan: EvaluationPlan, tmp_path: Any) -> None:
     imported = {
         name: importer.Importer(source_uri=f"/data/{name}", artifact_type=type_).with_id(name)
         for name, type_ in {
@@ -59,7 +48,7 @@ def test_compiles_for_kubeflow(config: tfma.EvalConfig, tmp_path: Any) -> None:
             "baseline_model": standard_artifacts.Model,
         }.items()
     }
-    evaluator = _evaluator(config, **{name: node.outputs["result"] for name, node in imported.items()})
+    evaluator = _evaluator(plan, **{name: node.outputs["result"] for name, node in imported.items()})
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
         config=kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(default_image="image", use_pipeline_spec_2_1=True),
         output_dir=str(tmp_path),
@@ -69,4 +58,6 @@ def test_compiles_for_kubeflow(config: tfma.EvalConfig, tmp_path: Any) -> None:
         tfx_pipeline.Pipeline("p", str(tmp_path), components=[*imported.values(), evaluator], enable_cache=False)
     )
     task = job["pipelineSpec"]["root"]["dag"]["tasks"]["ModelEvaluator"]
-    assert task["inputs"]["parameters"]["code_version"]["runtimeValue"]["constant"] == "abc"
+    parameters = task["inputs"]["parameters"]
+    assert parameters["code_version"]["runtimeValue"]["constant"] == "abc"
+    assert EvaluationPlan.model_validate_json(parameters["plan"]["runtimeValue"]["constant"]) == plan

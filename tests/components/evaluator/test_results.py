@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import math
-import pathlib
+from typing import TYPE_CHECKING
 
 from tandem.components.evaluator import results
 from tandem.components.evaluator.results import Finding, MetricValue, Verdict
+
+if TYPE_CHECKING:
+    import pathlib
 
 
 def test_metrics_are_read_as_written(tmp_path: pathlib.Path) -> None:

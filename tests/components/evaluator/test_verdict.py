@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tandem.components.evaluator.results import MetricValue, Verdict
-from tandem.components.evaluator.verdict import Bound, RefuseIf, judge
+from tandem.components.evaluator.verdict import Bound, judge
+
+if TYPE_CHECKING:
+    from tandem.components.evaluator.settings import RefuseIf
 
 _CITY_12 = (("city", 12),)
 _CITY_13 = (("city", 13),)
@@ -69,7 +73,7 @@ def test_a_bound_on_one_named_slice() -> None:
 
 def test_worse_than_the_blessed_model() -> None:
     values = {("candidate", (), "auc"): 0.6512, ("baseline", (), "auc"): 0.66}
-    verdict = _judge(values, Bound("auc", "click", change=-0.005))
+    verdict = _judge(values, Bound("auc", "click", not_worse_by=0.005))
     reason = verdict.reasons[0]
     assert reason.text == "auc of click is 0.6512, worse than the blessed model's 0.6600 by 0.0088; allowed is 0.005"
     assert (reason.kind, reason.bound, reason.baseline_value) == ("change", 0.005, 0.66)
@@ -77,24 +81,23 @@ def test_worse_than_the_blessed_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("candidate", "baseline", "higher", "blessed"),
+    ("candidate", "baseline", "metric", "blessed"),
     [
-        (0.7, 0.705, True, True),  # just allowed, whatever the rounding of the difference
-        (0.6999, 0.705, True, False),
-        (0.8, 0.7, True, True),
-        (0.205, 0.2, False, True),
-        (0.2051, 0.2, False, False),
-        (0.1, 0.2, False, True),
+        (0.7, 0.705, "auc", True),  # just allowed, whatever the rounding of the difference
+        (0.6999, 0.705, "auc", False),
+        (0.8, 0.7, "auc", True),
+        (0.205, 0.2, "log_loss", True),
+        (0.2051, 0.2, "log_loss", False),
+        (0.1, 0.2, "log_loss", True),
     ],
 )
-def test_direction_of_change(candidate: float, baseline: float, higher: bool, blessed: bool) -> None:
-    values = {("candidate", (), "auc"): candidate, ("baseline", (), "auc"): baseline}
-    bound = Bound("auc", "click", change=-0.005 if higher else 0.005, higher_is_better=higher)
-    assert _judge(values, bound).blessed is blessed
+def test_direction_of_change(candidate: float, baseline: float, metric: str, blessed: bool) -> None:
+    values = {("candidate", (), metric): candidate, ("baseline", (), metric): baseline}
+    assert _judge(values, Bound(metric, "click", not_worse_by=0.005)).blessed is blessed
 
 
 def test_without_a_baseline_change_is_not_compared() -> None:
-    verdict = _judge({("candidate", (), "auc"): 0.5}, Bound("auc", "click", change=-0.005))
+    verdict = _judge({("candidate", (), "auc"): 0.5}, Bound("auc", "click", not_worse_by=0.005))
     assert (verdict.blessed, verdict.baseline) == (True, False)
     assert [each.text for each in verdict.not_compared] == [
         "auc of click is not compared with the blessed model's: there is none"
@@ -103,7 +106,7 @@ def test_without_a_baseline_change_is_not_compared() -> None:
 
 def test_a_baseline_without_this_output_is_not_compared() -> None:
     values = {("candidate", (), "auc"): 0.5, ("baseline", (), "auc"): math.nan}
-    verdict = _judge(values, Bound("auc", "click", change=-0.005))
+    verdict = _judge(values, Bound("auc", "click", not_worse_by=0.005))
     assert verdict.blessed
     assert verdict.not_compared[0].text.endswith("it does not answer this output")
 
@@ -122,7 +125,7 @@ def test_a_slice_of_one_class_is_listed_and_does_not_block() -> None:
     "bound",
     [
         Bound("auc", "click", lower=0.7),
-        Bound("auc", "click", change=-0.01),
+        Bound("auc", "click", not_worse_by=0.01),
         Bound("auc", "click", columns=("city",), values=(("city", "12"),), lower=0.7),
     ],
 )
@@ -236,7 +239,7 @@ def test_change_is_held_to_the_interval_of_the_difference(
         _measured(0.7, 0.5, 0.9, "baseline", metric=metric),
         _measured(difference, low, high, "difference", metric=metric),
     ]
-    bound = Bound(metric, "click", change=sign * 0.005, higher_is_better=metric == "auc", refuse_if=refuse_if)
+    bound = Bound(metric, "click", not_worse_by=0.005, refuse_if=refuse_if)
     verdict = _one(measured, bound)
     assert verdict.blessed is blessed
     (finding,) = verdict.kept if blessed else verdict.reasons
@@ -249,7 +252,7 @@ def test_words_for_a_change_with_its_interval() -> None:
         _measured(0.7, 0.6, 0.8, "baseline"),
         _measured(-0.003, -0.007, 0.001, "difference"),
     ]
-    bound = Bound("auc", "click", change=-0.005, refuse_if="maybe_missed")
+    bound = Bound("auc", "click", not_worse_by=0.005, refuse_if="maybe_missed")
     assert _one(measured, bound).reasons[0].text == (
         "auc of click is 0.6970, worse than the blessed model's 0.7000 by 0.0030 (95% interval -0.0010 to 0.0070), "
         "which may be more; allowed is 0.005"
@@ -284,7 +287,7 @@ def test_without_an_interval_nothing_is_sure() -> None:
 def test_a_model_that_is_trained_again_keeps_up_with_itself(refuse_if: RefuseIf) -> None:
     # The difference is 0 whichever users are left out, and has no interval.
     values = {("candidate", (), "auc"): 0.7, ("baseline", (), "auc"): 0.7}
-    assert _judge(values, Bound("auc", "click", change=-0.005, refuse_if=refuse_if)).blessed
+    assert _judge(values, Bound("auc", "click", not_worse_by=0.005, refuse_if=refuse_if)).blessed
 
 
 @pytest.mark.parametrize(
@@ -302,12 +305,12 @@ def test_a_model_that_is_trained_again_keeps_up_with_itself(refuse_if: RefuseIf)
 )
 def test_calibration_is_compared_by_its_distance_from_1(candidate: float, baseline: float, blessed: bool) -> None:
     values = {("candidate", (), "calibration"): candidate, ("baseline", (), "calibration"): baseline}
-    assert _judge(values, Bound("calibration", "click", change=0.1, higher_is_better=False)).blessed is blessed
+    assert _judge(values, Bound("calibration", "click", not_worse_by=0.1)).blessed is blessed
 
 
 def test_words_for_a_calibration_that_got_worse() -> None:
     values = {("candidate", (), "calibration"): 0.8, ("baseline", (), "calibration"): 1.0}
-    verdict = _judge(values, Bound("calibration", "click", change=0.1, higher_is_better=False))
+    verdict = _judge(values, Bound("calibration", "click", not_worse_by=0.1))
     assert verdict.reasons[0].text == (
         "calibration of click is 0.8000, worse than the blessed model's 1.0000: "
         "its distance from 1 is worse by 0.2231 (|ln|); allowed is 0.1"
@@ -331,8 +334,27 @@ def test_a_bound_that_could_be_checked_nowhere_is_a_reason(values: dict, count: 
     ]
 
 
+@pytest.mark.parametrize(("rows", "blessed"), [(99.0, False), (100.0, True)])
+def test_a_bound_whose_slices_are_undefined_or_too_small_was_checked_nowhere(rows: float, blessed: bool) -> None:
+    measured = [
+        MetricValue("candidate", _CITY_12, "click", "auc", math.nan),
+        MetricValue("candidate", _CITY_12, "click", "example_count", 500.0),
+        MetricValue("candidate", _CITY_13, "click", "auc", 0.9),
+        MetricValue("candidate", _CITY_13, "click", "example_count", rows),
+    ]
+    bound = Bound("auc", "click", columns=("city",), lower=0.7, min_examples=100)
+    verdict = judge(measured, [bound], has_baseline=False)
+    assert verdict.blessed is blessed
+    assert [each.slice for each in verdict.undefined] == [_CITY_12]
+    if not blessed:
+        assert [each.slice for each in verdict.too_small] == [_CITY_13]
+        assert [each.text for each in verdict.reasons] == [
+            "auc of click by city: its bound 0.7 could be checked nowhere (2 slices: 1 too small, 1 undefined)"
+        ]
+
+
 def test_without_a_baseline_slices_are_not_held_to_change() -> None:
     values = {("candidate", (), "auc"): 0.9, ("candidate", _CITY_12, "auc"): math.nan}
-    bound = Bound("auc", "click", columns=("city",), change=-0.01)
+    bound = Bound("auc", "click", columns=("city",), not_worse_by=0.01)
     assert _judge(values, bound).blessed
     assert not _judge(values | {("baseline", _CITY_12, "auc"): math.nan}, bound).blessed

@@ -7,14 +7,14 @@ import pytest
 from scipy import stats
 
 from benchmarks.interval_coverage import METRICS, World, coverage
-from tandem.components.metrics.intervals import interval
+from tandem.components.metrics.intervals import jackknife_interval
 
 
 def test_of_a_mean_it_is_students() -> None:
     # With a row per cluster, the jackknife's variance of a mean is the usual one.
     rows = np.random.default_rng(1).normal(size=40)
-    without = (rows.sum() - rows) / 39
-    low, high = interval(np.array([rows.mean()]), without[:, None], ("identity",))
+    replicates = (rows.sum() - rows) / 39
+    low, high = jackknife_interval(np.array([rows.mean()]), replicates[:, None], ("identity",))
     deviations = rows - rows.mean()
     freedom = min(3 * (deviations**2).sum() ** 2 / (deviations**4).sum() - 2, 39)
     expected = stats.t.interval(0.95, freedom, loc=rows.mean(), scale=rows.std(ddof=1) / 40**0.5)
@@ -23,27 +23,29 @@ def test_of_a_mean_it_is_students() -> None:
 
 
 def test_scales_keep_what_they_bound() -> None:
-    without = np.linspace(0.97, 0.99, 12)[:, None]
+    replicates = np.linspace(0.97, 0.99, 12)[:, None]
     for scale, value in (("log_odds", 0.98), ("log", 0.02)):
-        low, high = interval(np.array([value]), without if scale == "log_odds" else 1 - without, (scale,))
+        low, high = jackknife_interval(
+            np.array([value]), replicates if scale == "log_odds" else 1 - replicates, (scale,)
+        )
         assert 0 < low[0] < value < high[0]
         assert high[0] < 1 or scale == "log"
 
 
 def test_one_cluster_that_makes_all_the_difference_says_little() -> None:
-    without = np.full((50, 2), 0.7)
-    without[0, 0] = 0.6
-    without[:, 1] += np.random.default_rng(2).choice([-1, 1], 50) * 0.1 / 50**0.5
-    low, high = interval(np.array([0.7, 0.7]), without, ("identity", "identity"))
+    replicates = np.full((50, 2), 0.7)
+    replicates[0, 0] = 0.6
+    replicates[:, 1] += np.random.default_rng(2).choice([-1, 1], 50) * 0.1 / 50**0.5
+    low, high = jackknife_interval(np.array([0.7, 0.7]), replicates, ("identity", "identity"))
     # Equal variances; about one degree of freedom against many.
     assert (high[0] - low[0]) / (high[1] - low[1]) > 4
 
 
 def test_no_interval_where_nothing_is_known() -> None:
     rng = np.random.default_rng(3)
-    few = interval(np.array([0.5]), rng.random((9, 1)), ("log",))
-    same = interval(np.array([1.0]), np.ones((30, 1)), ("log_odds",))
-    undefined = interval(np.array([0.5]), np.append(rng.random(20), math.nan)[:, None], ("log",))
+    few = jackknife_interval(np.array([0.5]), rng.random((9, 1)), ("log",))
+    same = jackknife_interval(np.array([1.0]), np.ones((30, 1)), ("log_odds",))
+    undefined = jackknife_interval(np.array([0.5]), np.append(rng.random(20), math.nan)[:, None], ("log",))
     for ends in (few, same, undefined):
         assert np.isnan(ends).all()
 
@@ -53,6 +55,7 @@ def test_no_interval_where_nothing_is_known() -> None:
     [
         World("correlated", 120, (3, 8, 20), -1.2, between=1.0),
         World("few positives", 150, (2, 5, 10), -3.2),
+        World("weighted", 120, (3, 8, 20), -1.2, weights=(0.25, 1, 4)),
     ],
     ids=lambda world: world.name,
 )
@@ -69,7 +72,7 @@ def test_rows_taken_for_independent_would_not_cover() -> None:
     class Independent(World):
         def draw(self, rng: np.random.Generator):
             rows = super().draw(rng)
-            rows["clusters"][:] = rng.integers(0, 128, len(rows))
+            rows.clusters[:] = rng.integers(0, 128, len(rows))
             return rows
 
     found = coverage(Independent("", 100, (30,), -1.0, between=1.5, within=0.5), repetitions=100, seed=1)

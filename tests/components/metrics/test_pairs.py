@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from tandem.components.metrics.ranking import auc, grouped_auc
+from tandem.components.metrics.pairs import auc, grouped_auc
 
 
 def test_auc_by_hand() -> None:

@@ -8,22 +8,21 @@ import pytest
 import sklearn.metrics
 
 from tandem.components.metrics.curves import curves
-from tandem.components.metrics.rows import Layout, OutputColumns, Rows
+from tandem.components.metrics.estimates import JackknifedMetrics, all_statistics, jackknifed_metrics, output_estimates
+from tandem.components.metrics.rows import Rows
 from tandem.components.metrics.slicing import Sliced
 from tandem.components.metrics.statistics import FINE, Statistics, Table, bin_edges, score_bins
-from tandem.components.metrics.values import Measured, measured, output_values, statistics_of
-
-_LAYOUT = Layout(("",), (OutputColumns("x", "x", None),))
+from tandem.components.metrics.users import NO_USER
 
 
 def _rows(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> Rows:
-    arrays = {
-        "users": users,
-        "clusters": (users % 128).astype(np.uint8),
-        "labels": labels[:, None].astype(np.int8),
-        "scores": scores[:, None].astype(np.float32),
-    }
-    return Rows(arrays, (Sliced.all_rows(len(users)),))
+    return Rows(
+        users=users,
+        clusters=(users % 128).astype(np.uint8),
+        labels=labels[:, None].astype(np.int8),
+        scores=scores[:, None].astype(np.float32),
+        slicings=(Sliced.all_rows(len(users)),),
+    )
 
 
 def _random(count: int = 3000, users: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -34,13 +33,13 @@ def _random(count: int = 3000, users: int = 100) -> tuple[np.ndarray, np.ndarray
 
 
 def _statistics(*arrays: np.ndarray) -> Statistics:
-    return statistics_of(_rows(*arrays), _LAYOUT)
+    return all_statistics(_rows(*arrays))
 
 
 def test_entropy_and_calibration_error_by_hand() -> None:
     labels, scores = np.array([1, 0, 0, 0]), np.array([0.5, 0.5, 0.2, 0.2])
     everything = np.ones(4, bool)
-    values = output_values(np.arange(4), labels, scores.astype(np.float32), everything, everything)
+    values = output_estimates(np.arange(4), labels, scores.astype(np.float32), everything)
     entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
     log_loss = -(2 * math.log(0.5) + 2 * math.log(0.8)) / 4
     assert values["normalized_entropy"].value == pytest.approx(log_loss / entropy, rel=1e-6)
@@ -51,7 +50,7 @@ def test_entropy_and_calibration_error_by_hand() -> None:
 def test_predicting_the_base_rate_has_an_entropy_of_1_and_no_calibration_error() -> None:
     labels = np.tile([1, 0, 0, 0], 50)
     everything = np.ones(200, bool)
-    values = output_values(np.arange(200), labels, np.full(200, 0.25, np.float32), everything, everything)
+    values = output_estimates(np.arange(200), labels, np.full(200, 0.25, np.float32), everything)
     assert values["normalized_entropy"].value == pytest.approx(1, rel=1e-12)
     assert values["expected_calibration_error"].value == pytest.approx(0, abs=1e-12)
     assert values["calibration"].value == 1
@@ -60,38 +59,38 @@ def test_predicting_the_base_rate_has_an_entropy_of_1_and_no_calibration_error()
 def test_rows_without_a_user_are_left_out_of_gauc_and_counted() -> None:
     users, labels, scores = _random()
     counted, grouped = np.arange(3000) % 5 != 0, np.arange(3000) % 3 != 0
-    values = output_values(users, np.where(counted, labels, 7), scores, counted, counted & grouped)
+    values = output_estimates(np.where(grouped, users, NO_USER), np.where(counted, labels, 7), scores, counted)
     assert values["example_count"].value == 2400
     assert values["gauc_rows_left_out"].value >= 800
     assert values["auc"].value == pytest.approx(sklearn.metrics.roc_auc_score(labels[counted], scores[counted]))
 
 
-def test_without_a_cluster_the_metrics_are_those_of_the_other_rows() -> None:
+def test_replicates_are_those_of_the_other_rows() -> None:
     users, labels, scores = _random()
-    (found,) = measured(_statistics(users, labels, scores), 1)
+    (found,) = jackknifed_metrics(_statistics(users, labels, scores), 1)
     assert found.clusters.tolist() == list(range(100))
     for cluster in (0, 17, 99):
         kept = users != cluster
-        (others,) = measured(_statistics(users[kept], labels[kept], scores[kept]), 1)
-        for position, name in enumerate(name for name in found.totals if not name.endswith(("count", "users", "out"))):
+        (others,) = jackknifed_metrics(_statistics(users[kept], labels[kept], scores[kept]), 1)
+        for position, name in enumerate(name for name in found.values if not name.endswith(("count", "users", "out"))):
             # AUC takes the pairs within the cluster for ordinary ones.
             wanted = 2e-5 if name == "auc" else 1e-12
-            assert found.without[cluster, position] == pytest.approx(others.totals[name], abs=wanted), name
+            assert found.replicates[cluster, position] == pytest.approx(others.values[name], abs=wanted), name
 
 
 def test_a_model_less_itself_is_nothing_with_no_interval() -> None:
-    (found,) = measured(_statistics(*_random()), 1)
-    for value in found.less(found).values():
+    (found,) = jackknifed_metrics(_statistics(*_random()), 1)
+    for value in found.difference(found).values():
         assert value.value == 0
         assert math.isnan(value.low)
 
 
 def test_a_slice_without_rows_that_count_has_counts_of_0() -> None:
     empty = Statistics(((("city", 1),),), {})
-    (found,) = measured(empty, 1)
-    assert isinstance(found, Measured)
-    assert found.totals["example_count"] == found.totals["gauc_users"] == 0
-    assert math.isnan(found.totals["auc"])
+    (found,) = jackknifed_metrics(empty, 1)
+    assert isinstance(found, JackknifedMetrics)
+    assert found.values["example_count"] == found.values["gauc_users"] == 0
+    assert math.isnan(found.values["auc"])
 
 
 def test_bins_lie_between_their_edges() -> None:

@@ -1,31 +1,37 @@
-"""The statistics of an evaluation as a Beam transform: two exchanges of rows, one of sums."""
+"""The statistics of an evaluation as a Beam transform: two exchanges of rows, one of sums.
+
+What is computed between the exchanges, says `tandem.components.metrics.sharding`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 
-from tandem.components.metrics.rows import Rows
-from tandem.components.metrics.sharding import Sharding
 from tandem.components.metrics.statistics import Statistics
 
-PLACES = 16
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tandem.components.metrics.rows import Rows, ScoredRows
+    from tandem.components.metrics.sharding import Sharding
+
+MERGE_SHARDS = 16
 """How many workers can add up sums at the same time."""
 
 _SCORED = "scored"
 _AT_ONCE = 16
 
 
-class SliceStatistics(beam.PTransform):
+class SliceStatistics(beam.PTransform[Any, Any]):
     """Batches of rows -> the statistics of each slice, one element per slice."""
 
     def __init__(self, sharding: Sharding):
         super().__init__()
         self._sharding = sharding
 
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+    def expand(self, batches: Any) -> Any:
         """Builds the transform: PCollection[Rows] -> PCollection[Statistics]."""
         of_users = (
             batches
@@ -41,9 +47,9 @@ class SliceStatistics(beam.PTransform):
         return (
             (of_users["statistics"], of_scores)
             | beam.Flatten()
-            | "ByPlace" >> beam.FlatMap(lambda statistics: statistics.by_place(PLACES))
+            | "ByShard" >> beam.FlatMap(lambda statistics: statistics.by_shard(MERGE_SHARDS))
             | "AddUp" >> beam.CombinePerKey(_AddUp())
-            | "EachSlice" >> beam.FlatMap(lambda placed: placed[1].each())
+            | "EachSlice" >> beam.FlatMap(lambda of_shard: of_shard[1].each())
         )
 
 
@@ -54,12 +60,10 @@ class _OfUsers(beam.DoFn):
     def process(self, shard: tuple[int, Iterable[Rows]]) -> Iterator[Any]:
         gathered: list[Statistics] = []
         for found in self._sharding.of_users(shard[1]):
-            if not isinstance(found, Statistics):
+            if isinstance(found, Statistics):
+                gathered = _gather(gathered, found)
+            else:
                 yield beam.pvalue.TaggedOutput(_SCORED, found)
-                continue
-            gathered.append(found)
-            if len(gathered) >= _AT_ONCE:
-                gathered = [Statistics.merged(gathered)]
         yield Statistics.merged(gathered)
 
 
@@ -67,13 +71,11 @@ class _OfScores(beam.DoFn):
     def __init__(self, sharding: Sharding):
         self._sharding = sharding
 
-    def process(self, shard: tuple[tuple[int, int], Iterable[Rows]]) -> Iterator[Statistics]:
+    def process(self, shard: tuple[tuple[int, int], Iterable[ScoredRows]]) -> Iterator[Statistics]:
         (column, _), batches = shard
         gathered: list[Statistics] = []
         for found in self._sharding.of_scores(column, batches):
-            gathered.append(found)
-            if len(gathered) >= _AT_ONCE:
-                gathered = [Statistics.merged(gathered)]
+            gathered = _gather(gathered, found)
         yield Statistics.merged(gathered)
 
 
@@ -84,8 +86,7 @@ class _AddUp(beam.CombineFn):
         return []
 
     def add_input(self, accumulator: list[Statistics], statistics: Statistics) -> list[Statistics]:
-        accumulator.append(statistics)
-        return accumulator if len(accumulator) < _AT_ONCE else [Statistics.merged(accumulator)]
+        return _gather(accumulator, statistics)
 
     def merge_accumulators(self, accumulators: Iterable[list[Statistics]]) -> list[Statistics]:
         merged = [statistics for accumulator in accumulators for statistics in accumulator]
@@ -93,3 +94,9 @@ class _AddUp(beam.CombineFn):
 
     def extract_output(self, accumulator: list[Statistics]) -> Statistics:
         return Statistics.merged(accumulator)
+
+
+def _gather(gathered: list[Statistics], more: Statistics) -> list[Statistics]:
+    """Puts statistics beside others, and adds them up when they are many."""
+    gathered.append(more)
+    return gathered if len(gathered) < _AT_ONCE else [Statistics.merged(gathered)]
