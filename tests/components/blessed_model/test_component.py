@@ -4,7 +4,6 @@ import json
 import logging
 import pathlib
 import shutil
-from collections.abc import Callable
 
 import pytest
 from tfx.types import channel_utils, standard_artifacts
@@ -14,6 +13,10 @@ from tandem.components.blessed_model.baseline import ManifestError
 from tandem.components.blessed_model.component import BlessedModel
 from tandem.components.blessed_model.executor import BaselineChangedError, Executor
 from tandem.components.pusher.versions import fingerprint
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _saved_model(folder: pathlib.Path, content: str, outputs: tuple[str, ...] = ("click",)) -> str:

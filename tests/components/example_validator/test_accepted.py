@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-import pathlib
 
 import pandas as pd
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tandem.components.example_validator.accepted import KEPT, AcceptedStatistics, fingerprint
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+    import pathlib
 
 
 def _of(*values: str | float) -> statistics_pb2.DatasetFeatureStatisticsList:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import logging
 import pathlib
-from collections.abc import Callable
 
 import pandas as pd
 import pytest
@@ -17,6 +16,10 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.example_validator.executor import DataAnomaliesError, Executor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SCHEMA = """
 feature { name: "city" type: BYTES domain: "city" presence { min_fraction: 1 min_count: 1 } }

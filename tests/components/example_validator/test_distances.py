@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pathlib
 
 import pandas as pd
 import pytest
@@ -9,6 +8,10 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tandem.components.example_validator.distances import Distance, describe, distances, read_distances, write_distances
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pathlib
 
 _SCHEMA = text_format.Parse(
     """

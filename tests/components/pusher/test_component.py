@@ -4,7 +4,6 @@ import json
 import logging
 import pathlib
 import posixpath
-from collections.abc import Callable
 
 import pytest
 import tensorflow as tf
@@ -15,6 +14,10 @@ from tandem.components.pusher.driver import Driver
 from tandem.components.pusher.executor import Executor, ForeignBlessingError
 from tandem.components.pusher.local_model import local_model
 from tandem.components.pusher.versions import fingerprint
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture
