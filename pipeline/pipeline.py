@@ -24,6 +24,7 @@ from tandem.components.evaluator.component import EXTRACTORS_MODULE, ModelEvalua
 from tandem.components.evaluator.eval_config import eval_config, final_columns
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.log_example_gen.component import LogExampleGen
+from tandem.components.log_example_gen.settings import own_columns
 from tandem.components.pusher.component import AtomicPusher
 from tandem.components.run_report.component import RunReport
 from tandem.models import registry
@@ -193,7 +194,11 @@ def _final(config: Config) -> dict[str, str]:
 def _schema(config: Config, statistics: BaseChannel) -> BaseNode:
     """The curated schema, or one inferred from the data."""
     if config.schema_path is not None:
-        return CuratedSchema(schema_file=str(config.schema_path))
+        own = own_columns(config.logs, config.task_graph.labels)
+        try:
+            return CuratedSchema(config.schema_path.read_text(encoding="utf-8"), own)
+        except ValueError as error:
+            raise ValueError(f"{config.schema_path}: {error}") from error
     return SchemaGen(statistics=statistics, infer_feature_shape=False)
 
 

@@ -32,6 +32,7 @@ HEADINGS = {
     logs.LogSettings: "Logs",
     logs.Files: "Files",
     logs.EventStream: "Event streams",
+    logs.ImpressionStream: "Impression stream",
     logs.TimeColumn: "Time",
     logs.ClickStream: "Click stream",
     logs.ConversionStream: "Conversion stream",

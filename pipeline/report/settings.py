@@ -8,8 +8,8 @@ import subprocess
 import yaml
 
 from tandem.components.evaluator.component import EXTRACTORS_MODULE
+from tandem.components.log_example_gen.dates import describe_period
 from tandem.components.log_example_gen.settings import Period
-from tandem.components.log_example_gen.split import describe
 from tandem.components.run_report import page
 from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
 from tandem.models.features import FeatureLayout
@@ -76,7 +76,7 @@ def commit() -> str | None:
 
 def _words(period: Period) -> str:
     """Says what a period holds; a time of day only where it is not midnight."""
-    return describe(period).replace(" 00:00:00+00:00", "").replace("+00:00", " UTC")
+    return describe_period(period).replace(" 00:00:00+00:00", "").replace("+00:00", " UTC")
 
 
 def _git(*arguments: str) -> str | None:

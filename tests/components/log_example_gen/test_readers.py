@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from tandem.components.log_example_gen.readers import ROW, Malformed, read_columns, read_file
+from tandem.components.log_example_gen.readers.block import ROW, Malformed
+from tandem.components.log_example_gen.readers.registry import READERS, read_columns, read_file, reader_of
 from tandem.components.log_example_gen.settings import Files
 from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
 
@@ -241,7 +242,10 @@ def test_files_are_found_by_globs_in_the_order_of_their_names(tmp_path: Path) ->
         (tmp_path / name).touch()
 
     def names(*patterns: str) -> list[str]:
-        return [file.name for file in find_files(Files(files=patterns), str(tmp_path), "log")]
+        spec = Files(files=patterns)
+        found = [file.name for file in find_files(spec, str(tmp_path), "log")]
+        assert all(reader_of(name, spec) is READERS["csv"] for name in found)
+        return found
 
     assert names("*.csv") == ["a.csv", "b.csv"]
     assert names("b.csv", "*.csv") == ["a.csv", "b.csv"]

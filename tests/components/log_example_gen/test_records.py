@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.components.log_example_gen import records
-from tandem.components.log_example_gen.readers import ROW
-from tandem.components.log_example_gen.records import EVENT, REASON, TIME, normalize, reason, stack, time_us
+from tandem.components.log_example_gen.records import EVENT, REASON, ROW, TIME, normalize, reason, stack, time_us
 from tandem.components.log_example_gen.settings import TimeColumn
 from tandem.components.log_example_gen.sources import LogsError
 
@@ -85,6 +84,7 @@ def test_every_reason_has_its_meaning_and_those_that_count_as_bad_are_these() ->
         "missing_key",
         "bad_time",
         "bad_label",
+        "bad_weight",
         "no_impression",
     }
     assert reason("no_click").bad
