@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tandem.components.log_example_gen.labels import parents_first
-from tandem.components.log_example_gen.readers.block import PACKED
+from tandem.components.log_example_gen.readers.block import BLOCK_BYTES, PACKED
 from tandem.components.log_example_gen.readers.registry import read_columns, reader_of
 from tandem.components.log_example_gen.records import (
     CLICKS,
@@ -100,6 +100,8 @@ class Plan:
       sides: The side tables, in their order.
       shards: Into how many parts the events are divided, all events of a key in one.
       observed_until: Whether every example says when the logs end.
+      block_bytes: About how much unpacked text of a file is read at once; a labelled table's file is written in blocks of
+        this size.
     """
 
     logs: LogSettings
@@ -110,6 +112,7 @@ class Plan:
     sides: tuple[Source, ...]
     shards: int
     observed_until: bool = False
+    block_bytes: int = BLOCK_BYTES
 
     @property
     def parts(self) -> int:

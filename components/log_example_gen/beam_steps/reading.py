@@ -56,7 +56,7 @@ class _ReadFiles(beam.DoFn):
         file = source.files[index]
         system, _ = filesystem(self._plan.data_dir)
         done = bad = told = 0
-        for block in read_file(system, file, source.spec, source.columns):
+        for block in read_file(system, file, source.spec, source.columns, self._plan.block_bytes):
             yield block
             done, bad = done + len(block.rows) + len(block.malformed), bad + len(block.malformed)
             if done - told >= _PROGRESS_ROWS:

@@ -45,7 +45,7 @@ def reader_of(name: str, spec: Files) -> Reader:
             return reader
     endings = ", ".join(ending for reader in READERS.values() for ending in reader.endings)
     plain = [ending for reader in READERS.values() if not reader.compressible for ending in reader.endings]
-    but = f" but for {' and '.join(plain)}" if plain else ""
+    but = f" but for {', '.join(plain)}" if plain else ""
     raise LogsError(
         f"{name}: unknown ending; allowed are {endings}, each also with {PACKED}{but} (or say what it is with 'format')"
     )

@@ -45,12 +45,12 @@ def test_seconds_that_are_milliseconds_are_no_times() -> None:
 
 
 @given(
-    st.datetimes(datetime.datetime(1970, 1, 2), datetime.datetime(2200, 1, 1), timezones=st.just(UTC)),
+    st.integers(86_400_000_000, 230 * 31_536_000_000_000),
     st.integers(-12, 12),
 )
-def test_iso_times_equal_those_of_the_standard_library(moment: datetime.datetime, hours: int) -> None:
+def test_iso_times_equal_those_of_the_standard_library(expected: int, hours: int) -> None:
+    moment = datetime.datetime(1970, 1, 1, tzinfo=UTC) + datetime.timedelta(microseconds=expected)
     zoned = moment.astimezone(datetime.timezone(datetime.timedelta(hours=hours)))
-    expected = (moment - datetime.datetime(1970, 1, 1, tzinfo=UTC)) // datetime.timedelta(microseconds=1)
     assert times("iso8601", zoned.isoformat(), moment.isoformat().replace("+00:00", "")) == [expected, expected]
 
 
