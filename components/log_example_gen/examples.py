@@ -50,6 +50,8 @@ def examples_of(
 
 def features_of(rows: pl.DataFrame, columns: Mapping[str, ExampleColumn]) -> tuple[pl.Series, Counter[str]]:
     """Returns the serialized features of rows (see `serialize_features`), and counts as `examples_of` gives them."""
+    if not columns:  # Nobody asks for a column of this table; a batch without columns would have no rows either.
+        return pl.Series([b""]).new_from_index(0, len(rows)), Counter()
     parts, unreadable = [pl.Series(dtype=pl.Binary)], Counter[str]()
     for some in rows.iter_slices(_ROWS_AT_ONCE):
         batch, lost = to_record_batch(some, columns, ())

@@ -30,17 +30,21 @@ class Outputs:
     def files(self, split: str) -> list[Path]:
         return sorted(Path(self.examples.uri, f"Split-{split}").iterdir())
 
+    def records(self, split: str) -> list[bytes]:
+        """All examples in the order in which they are read."""
+        return [record for path in self.files(split) for record in records(path)]
+
     def rows(self, split: str) -> list[dict[str, list[Any]]]:
-        """All examples in the order in which they are read; columns without a feature are not in them."""
-        return [parsed(record) for path in self.files(split) for record in records(path)]
+        """The same, by column; a column that an example lacks is not in it."""
+        return [parsed(record) for record in self.records(split)]
 
     def counts(self) -> dict[str, Any]:
         return json.loads(Path(self.quarantine.uri, "counts.json").read_text())
 
-    def set_aside(self, folder: Path | None = None) -> dict[str, list[dict[str, Any]]]:
+    def set_aside(self) -> dict[str, list[dict[str, Any]]]:
         """By source and reason, the rows of the quarantine."""
         found: dict[str, list[dict[str, Any]]] = {}
-        for path in sorted((folder or Path(self.quarantine.uri)).glob("*/*.jsonl.gz")):
+        for path in sorted(Path(self.quarantine.uri).glob("*/*.jsonl.gz")):
             rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
             found.setdefault(f"{path.parent.name}/{path.name.rpartition('-')[0]}", []).extend(rows)
         return found
