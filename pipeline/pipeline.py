@@ -35,7 +35,13 @@ from tandem.pipeline.report.settings import report_settings, report_version
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
 
 
-def create_pipeline(config: Config, root: str, metadata: Any = None, checkpoint_dir: str | None = None) -> Pipeline:
+def create_pipeline(
+    config: Config,
+    root: str,
+    metadata: Any = None,
+    checkpoint_dir: str | None = None,
+    digest_index: str | None = None,
+) -> Pipeline:
     """Builds the pipeline of a configuration, with fresh component objects.
 
     Args:
@@ -44,28 +50,31 @@ def create_pipeline(config: Config, root: str, metadata: Any = None, checkpoint_
       metadata: The metadata store, a `metadata_store_pb2.ConnectionConfig`; None where the platform has its own.
       checkpoint_dir: Where unfinished training is kept, for platforms that give every run output folders of its own;
         None: beside the trainer's outputs.
+      digest_index: A file that keeps the digests of the logs' files; None: all logs are read to see whether they have
+        changed.
 
     Raises:
       ValueError: The model's settings cannot be built, or files of the logs are missing.
     """
     registry.check(config.model, config.task_graph)
-    data = _data_part(config)
+    data = _data_part(config, digest_index)
     components = [*data.components, *_model_part(config, data, checkpoint_dir)]
     return _pipeline(config, components, root, metadata)
 
 
-def create_data_pipeline(config: Config, root: str, metadata: Any = None) -> Pipeline:
+def create_data_pipeline(config: Config, root: str, metadata: Any = None, digest_index: str | None = None) -> Pipeline:
     """Builds the pipeline up to the transformed examples; it shares finished components with the whole one.
 
     Args:
       config: What to run.
       root: As in `create_pipeline`.
       metadata: As in `create_pipeline`.
+      digest_index: As in `create_pipeline`.
 
     Raises:
       ValueError: Files of the logs are missing.
     """
-    return _pipeline(config, _data_part(config).components, root, metadata)
+    return _pipeline(config, _data_part(config, digest_index).components, root, metadata)
 
 
 class _DataPart(NamedTuple):
@@ -79,13 +88,14 @@ class _DataPart(NamedTuple):
     transform: BaseNode
 
 
-def _data_part(config: Config) -> _DataPart:
+def _data_part(config: Config, digest_index: str | None) -> _DataPart:
     examples = LogExampleGen(
         logs=config.logs,
         columns=config.columns(),
         labels=config.labels(),
         data_dir=config.data_folder,
         code_version=code_version("tandem.components.log_example_gen.executor"),
+        digest_index=digest_index,
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"], stats_options=_stats_options(config))
     schema = _schema(config, statistics.outputs["statistics"])

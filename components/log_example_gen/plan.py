@@ -100,8 +100,8 @@ class Plan:
       sides: The side tables, in their order.
       shards: Into how many parts the events are divided, all events of a key in one.
       observed_until: Whether every example says when the logs end.
-      block_bytes: About how much unpacked text of a file is read at once; a labelled table's file is written in blocks of
-        this size.
+      block_bytes: About how much unpacked text of a file is read at once; a labelled table's file is written in blocks
+        of this size.
     """
 
     logs: LogSettings
