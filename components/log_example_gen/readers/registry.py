@@ -31,24 +31,35 @@ READERS: dict[str, Reader] = {
 }
 
 
+def endings() -> list[str]:
+    """Returns the endings of all formats; most may have `.gz` behind them."""
+    return [ending for reader in READERS.values() for ending in reader.endings]
+
+
+def by_ending(name: str) -> Reader | None:
+    """Returns what reads files with such a name; None: it has no ending that a format knows."""
+    packed = name.endswith(PACKED)
+    for reader in READERS.values():
+        if name.removesuffix(PACKED).endswith(reader.endings) and (reader.compressible or not packed):
+            return reader
+    return None
+
+
 def reader_of(name: str, spec: Files) -> Reader:
     """Returns what reads a file: the format that the settings name, or else the one that its name ends in.
 
     Raises:
       LogsError: The settings do not say, and the ending is not known.
     """
-    if spec.format is not None:
-        return READERS[spec.format]
-    packed = name.endswith(PACKED)
-    for reader in READERS.values():
-        if name.removesuffix(PACKED).endswith(reader.endings) and (reader.compressible or not packed):
-            return reader
-    endings = ", ".join(ending for reader in READERS.values() for ending in reader.endings)
-    plain = [ending for reader in READERS.values() if not reader.compressible for ending in reader.endings]
-    but = f" but for {', '.join(plain)}" if plain else ""
-    raise LogsError(
-        f"{name}: unknown ending; allowed are {endings}, each also with {PACKED}{but} (or say what it is with 'format')"
-    )
+    reader = READERS[spec.format] if spec.format is not None else by_ending(name)
+    if reader is None:
+        plain = [ending for reader in READERS.values() if not reader.compressible for ending in reader.endings]
+        but = f" but for {', '.join(plain)}" if plain else ""
+        raise LogsError(
+            f"{name}: unknown ending; allowed are {', '.join(endings())}, each also with {PACKED}{but} "
+            "(or say what it is with 'format')"
+        )
+    return reader
 
 
 def read_columns(system: AbstractFileSystem, file: SourceFile, spec: Files) -> tuple[str, ...]:

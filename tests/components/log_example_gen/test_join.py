@@ -160,7 +160,7 @@ def test_a_label_keeps_the_time_of_its_earliest_event() -> None:
     joined = by_id(
         [("a", 0), ("b", 0), ("c", 0)],
         [("a", 2), ("a", 1), ("b", 1), ("b", -1)],
-        [("a", 9, "view"), ("a", 3, "view"), ("a", 4, "buy"), ("b", 2, "buy")],
+        [("a", 9, "view"), ("a", 3, "view"), ("a", 5, "view"), ("a", 4, "buy"), ("b", 2, "buy")],
     )
     # Clicks outside their window and orphans set nothing.
     assert times_of(joined) == {("a", 0): {"click": 1, "view": 3, "buy": 4}, ("b", 0): {"click": 1}, ("c", 0): {}}
@@ -171,7 +171,10 @@ def test_a_label_keeps_the_time_of_its_earliest_event() -> None:
 def test_what_is_implied_has_the_time_of_the_earliest_conversion_that_implies_it() -> None:
     rules = BY_ID.model_copy(update={"orphan_conversions": "imply_click"})
     joined = by_id(
-        [("a", 0), ("b", 0)], [("b", 1)], [("a", 6, "buy"), ("a", 4, "buy"), ("a", 5, "view"), ("b", 8, "buy")], rules
+        [("a", 0), ("b", 0)],
+        [("b", 1)],
+        [("a", 6, "buy"), ("a", 4, "buy"), ("a", 7, "buy"), ("a", 5, "view"), ("b", 8, "buy")],
+        rules,
     )
     assert times_of(joined) == {
         ("a", 0): {"click": 4, "view": 4, "buy": 4},
@@ -184,6 +187,8 @@ def test_a_label_without_parent_belongs_to_the_impression() -> None:
     joined = by_id([("a", 0)], [], [("a", 12, "view"), ("a", 12.5, "view")], labels=labels)
     assert labels_of(joined) == {("a", 0): (0, 1, 0)}
     assert reasons_of(joined, "conversions") == [("a", 12.5, "outside_conversion_window")]
+    several = by_id([("a", 0)], [], [("a", 3, "view"), ("a", 1, "view"), ("a", 2, "view")], labels=labels)
+    assert times_of(several) == {("a", 0): {"view": 1}}
 
 
 def test_last_touch() -> None:
