@@ -14,8 +14,7 @@ import apache_beam as beam
 import numpy as np
 import polars as pl
 
-from tandem.components.log_example_gen.beam_steps.outputs import by_reason, counted, rejected
-from tandem.components.log_example_gen.beam_steps.reading import times
+from tandem.components.log_example_gen.beam_steps.outputs import by_reason, counted, rejected, times
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, Counts, merged
 from tandem.components.log_example_gen.finality import with_finality

@@ -9,13 +9,11 @@ import apache_beam as beam
 import polars as pl
 
 from tandem.components.log_example_gen.beam_steps import coders  # noqa: F401  (registers them)
-from tandem.components.log_example_gen.counts import merged
-from tandem.components.log_example_gen.records import REASON
+from tandem.components.log_example_gen.counts import Counts, merged
+from tandem.components.log_example_gen.records import REASON, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tandem.components.log_example_gen.counts import Counts
 
 MAIN, REJECTS, COUNTS = "main", "rejects", "counts"
 
@@ -37,6 +35,14 @@ def counted(counts: Counts) -> Any:
 def by_reason(rows: pl.DataFrame) -> Counter[str]:
     """Returns how many rows were set aside for each reason."""
     return Counter(dict(rows.get_column(REASON).value_counts().iter_rows()))
+
+
+def times(rows: pl.DataFrame) -> Counts:
+    """Returns the earliest and the latest time of rows."""
+    if TIME not in rows.columns or rows.is_empty():
+        return Counts()
+    first, last = rows.select(pl.col(TIME).min().alias("first"), pl.col(TIME).max().alias("last")).row(0)
+    return Counts(first_us=first, last_us=last)
 
 
 def step(do_fn: beam.DoFn, *sides: Any, gives: Any, further: tuple[str, ...] = ()) -> Any:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import apache_beam as beam
 import polars as pl
 
-from tandem.components.log_example_gen.beam_steps.outputs import by_reason, counted, rejected
+from tandem.components.log_example_gen.beam_steps.outputs import by_reason, counted, rejected, times
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import KEPT, Counts, merged
 from tandem.components.log_example_gen.examples import features_of
 from tandem.components.log_example_gen.quarantine import malformed_rows
 from tandem.components.log_example_gen.readers.registry import read_file
-from tandem.components.log_example_gen.records import FILE, TABLE, TIME, normalize, stack
+from tandem.components.log_example_gen.records import FILE, TABLE, normalize, stack
 from tandem.components.log_example_gen.side_tables import features_column, one_per_key
 from tandem.components.log_example_gen.sources import filesystem
 from tandem.components.log_example_gen.weights import check_weights
@@ -123,11 +123,3 @@ class ReadSideTable(_ReadFiles):
 def shard_of(rows: pl.DataFrame, keys: Iterable[str], shards: int) -> pl.Series:
     """Returns, per row, which shard holds all events of its key: [rows], in [0, shards)."""
     return rows.select(keys).hash_rows(seed=0) % shards
-
-
-def times(rows: pl.DataFrame) -> Counts:
-    """Returns the earliest and the latest time of rows."""
-    if TIME not in rows.columns or rows.is_empty():
-        return Counts()
-    first, last = rows.select(pl.col(TIME).min().alias("first"), pl.col(TIME).max().alias("last")).row(0)
-    return Counts(first_us=first, last_us=last)
