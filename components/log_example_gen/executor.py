@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tandem.components.log_example_gen.plan import Plan
 
-LOGS, COLUMNS, LABELS, DATA_DIR, OBSERVED_UNTIL = "logs", "columns", "labels", "data_dir", "observed_until"
+LOGS, COLUMNS, LABELS, DATA_DIR, OBSERVED_UNTIL_KEY = "logs", "columns", "labels", "data_dir", "observed_until"
 CODE_VERSION, FINGERPRINT, FAILURE_DIR = "code_version", "fingerprint", "failure_dir"
 EXAMPLES_KEY, QUARANTINE = "examples", "quarantine"
 COUNTS_FILE = "counts.json"
@@ -61,7 +61,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             {name: ExampleColumn(**column) for name, column in json.loads(exec_properties[COLUMNS]).items()},
             [Label(**label) for label in json.loads(exec_properties[LABELS])],
             exec_properties[DATA_DIR],
-            observed_until=bool(exec_properties[OBSERVED_UNTIL]),
+            observed_until=bool(exec_properties[OBSERVED_UNTIL_KEY]),
         )
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         quarantine = artifact_utils.get_single_instance(output_dict[QUARANTINE])

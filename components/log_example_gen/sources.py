@@ -67,7 +67,7 @@ def filesystem(data_dir: str) -> tuple[AbstractFileSystem, str]:
         system, root = url_to_fs(data_dir)
     except (ImportError, ValueError) as error:
         raise LogsError(f"{data_dir} cannot be opened: {error}") from error
-    return (_LocalFiles() if is_local(system) else system), str(root)
+    return (_LocalFiles(), posixpath.normpath(root)) if is_local(system) else (system, str(root))
 
 
 def is_local(system: AbstractFileSystem) -> bool:

@@ -71,6 +71,14 @@ def test_files_beside_the_folder_are_called_by_their_whole_path(tmp_path: Path) 
     assert found == [str(tmp_path / "2.csv"), "1.csv"]
 
 
+def test_the_folder_may_be_named_in_a_roundabout_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data" / "day").mkdir(parents=True)
+    (tmp_path / "data" / "day" / "1.csv").touch()
+    monkeypatch.chdir(tmp_path / "data" / "day")
+    for folder in ("..", f"{tmp_path}/data/day/../../data/", f"file://{tmp_path}/data", "../day/.."):
+        assert names(folder, "*/*.csv") == ["day/1.csv"]
+
+
 def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "real" / "deep").mkdir(parents=True)
     (tmp_path / "real" / "deep" / "1.csv").write_text("a\n1\n2\n")
