@@ -23,6 +23,7 @@ from tandem.components.evaluator.component import ModelEvaluator
 from tandem.components.evaluator.plan import evaluation_plan
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.log_example_gen.component import LogExampleGen
+from tandem.components.log_example_gen.settings import own_columns
 from tandem.components.pusher.component import AtomicPusher
 from tandem.components.run_report.component import RunReport
 from tandem.models import recipe_check
@@ -38,7 +39,13 @@ if TYPE_CHECKING:
 _ARGS: Any = trainer_pb2  # generated: type checkers see nothing in it
 
 
-def create_pipeline(config: Config, root: str, metadata: Any = None, checkpoint_dir: str | None = None) -> Pipeline:
+def create_pipeline(
+    config: Config,
+    root: str,
+    metadata: Any = None,
+    checkpoint_dir: str | None = None,
+    digest_index: str | None = None,
+) -> Pipeline:
     """Builds the pipeline of a configuration, with fresh component objects.
 
     Args:
@@ -47,28 +54,31 @@ def create_pipeline(config: Config, root: str, metadata: Any = None, checkpoint_
       metadata: The metadata store, a `metadata_store_pb2.ConnectionConfig`; None where the platform has its own.
       checkpoint_dir: Where unfinished training is kept, for platforms that give every run output folders of its own;
         None: beside the trainer's outputs.
+      digest_index: A file that keeps the digests of the logs' files; None: all logs are read to see whether they have
+        changed.
 
     Raises:
       ValueError: The model's settings cannot be built, or files of the logs are missing.
     """
     recipe_check.checked(config.model, config.task_graph)
-    data = _data_part(config)
+    data = _data_part(config, digest_index)
     components = [*data.components, *_model_part(config, data, checkpoint_dir)]
     return _pipeline(config, components, root, metadata)
 
 
-def create_data_pipeline(config: Config, root: str, metadata: Any = None) -> Pipeline:
+def create_data_pipeline(config: Config, root: str, metadata: Any = None, digest_index: str | None = None) -> Pipeline:
     """Builds the pipeline up to the transformed examples; it shares finished components with the whole one.
 
     Args:
       config: What to run.
       root: As in `create_pipeline`.
       metadata: As in `create_pipeline`.
+      digest_index: As in `create_pipeline`.
 
     Raises:
       ValueError: Files of the logs are missing.
     """
-    return _pipeline(config, _data_part(config).components, root, metadata)
+    return _pipeline(config, _data_part(config, digest_index).components, root, metadata)
 
 
 class _DataPart(NamedTuple):
@@ -82,13 +92,14 @@ class _DataPart(NamedTuple):
     transform: BaseNode
 
 
-def _data_part(config: Config) -> _DataPart:
+def _data_part(config: Config, digest_index: str | None) -> _DataPart:
     examples = LogExampleGen(
         logs=config.logs,
         columns=config.columns(),
         labels=config.labels(),
         data_dir=config.data_folder,
         code_version="",
+        digest_index=digest_index,
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"], stats_options=_stats_options(config))
     schema = _schema(config, statistics.outputs["statistics"])
@@ -212,7 +223,11 @@ def trainer_settings(config: Config) -> dict[str, Any]:
 def _schema(config: Config, statistics: BaseChannel[Any]) -> BaseNode:
     """The curated schema, or one inferred from the data."""
     if config.schema_path is not None:
-        return CuratedSchema(schema_file=str(config.schema_path))
+        own = own_columns(config.logs, config.task_graph.labels)
+        try:
+            return CuratedSchema(config.schema_path.read_text(encoding="utf-8"), own)
+        except ValueError as error:
+            raise ValueError(f"{config.schema_path}: {error}") from error
     return SchemaGen(statistics=statistics, infer_feature_shape=False)
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.split import describe_us
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from tandem.components.log_example_gen.dates import describe_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 EXAMPLES = "examples"  # Followed by a point and the split's name.
 ATTACHED = "attached"  # Clicks and conversions that set a label.
@@ -28,7 +34,7 @@ class Counts:
       not_final: By split and label, the examples whose label may still change after the end of the logs.
       first_us: The earliest impression, in microseconds since 1970; None: there is no time.
       last_us: The latest one.
-      observed_until_us: The end of the logs, where labels have windows.
+      observed_until_us: The end of the logs, where labels have windows or the examples tell it.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -60,23 +66,16 @@ class Counts:
 
     def to_json(self) -> str:
         """Writes the numbers for people and programs."""
-        return json.dumps(vars(self), indent=2, sort_keys=True)
+        return json.dumps(_COUNTS.dump_python(self, mode="json"), indent=2, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Counts:
-        """Reads what `to_json` wrote."""
-        data = json.loads(text)
-        return cls(
-            rows=Counter(data["rows"]),
-            outcomes={name: Counter(numbers) for name, numbers in data["outcomes"].items()},
-            positives={name: Counter(numbers) for name, numbers in data["positives"].items()},
-            unmatched=Counter(data["unmatched"]),
-            unreadable=Counter(data["unreadable"]),
-            not_final={name: Counter(numbers) for name, numbers in data["not_final"].items()},
-            first_us=data["first_us"],
-            last_us=data["last_us"],
-            observed_until_us=data["observed_until_us"],
-        )
+        """Reads what `to_json` wrote.
+
+        Raises:
+          pydantic.ValidationError: It is something else.
+        """
+        return _COUNTS.validate_json(text)
 
     def check(self) -> None:
         """Compares the rows read of each source with the sum of what became of them.
@@ -91,6 +90,9 @@ class Counts:
                     f"the counts of '{source}' do not add up: {rows:,} rows were read, {found:,} are accounted for "
                     f"({dict(self.outcomes.get(source, {}))}); this is a defect of the ingestion, please report it"
                 )
+
+
+_COUNTS = TypeAdapter(Counts)
 
 
 def merged(counts: Iterable[Counts]) -> Counts:

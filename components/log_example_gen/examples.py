@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -11,25 +11,68 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
-from tandem.components.log_example_gen.records import IMPRESSION_TIME, TIME
-from tandem.components.log_example_gen.settings import ExampleColumn
+from tandem.components.log_example_gen.records import TIME
+from tandem.components.log_example_gen.settings import IMPRESSION_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tandem.components.log_example_gen.settings import ExampleColumn
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_ROWS_AT_ONCE = 65_536  # Serialized together: some tens of megabytes.
+
+
+def examples_of(
+    rows: pl.DataFrame,
+    columns: Mapping[str, ExampleColumn],
+    numbers: Sequence[str],
+    sparse_numbers: Sequence[str] = (),
+    serialized: Sequence[str] = (),
+) -> Iterator[tuple[list[bytes], dict[str, int]]]:
+    """Gives serialized tf.Examples, one per row, in pieces that fit into memory.
+
+    Args:
+      rows: As `to_record_batch` takes them, and with what the following name.
+      columns: What goes into the examples, by name.
+      numbers: Columns of this room's own with a whole number in every row.
+      sparse_numbers: The same where a row may have none: then it costs no bytes.
+      serialized: Columns of features that are serialized already, null for none.
+
+    Yields:
+      Examples, and by column how many of their values are no numbers and are missing for that.
+    """
+    for some in rows.iter_slices(_ROWS_AT_ONCE):
+        batch, unreadable = to_record_batch(some, columns, numbers)
+        sparse = [sparse_feature(some.get_column(name)) for name in sparse_numbers]
+        yield serialize(batch, [*sparse, *(some.get_column(name) for name in serialized)]), unreadable
+
+
+def features_of(rows: pl.DataFrame, columns: Mapping[str, ExampleColumn]) -> tuple[pl.Series, Counter[str]]:
+    """Returns the serialized features of rows (see `serialize_features`), and counts as `examples_of` gives them."""
+    if not columns:  # Nobody asks for a column of this table; a batch without columns would have no rows either.
+        return pl.Series([b""]).new_from_index(0, len(rows)), Counter()
+    parts, unreadable = [pl.Series(dtype=pl.Binary)], Counter[str]()
+    for some in rows.iter_slices(_ROWS_AT_ONCE):
+        batch, lost = to_record_batch(some, columns, ())
+        unreadable.update(lost)
+        parts.append(serialize_features(batch))
+    return pl.concat(parts), unreadable
 
 
 def to_record_batch(
-    rows: pl.DataFrame, columns: Mapping[str, ExampleColumn], labels: Sequence[str]
+    rows: pl.DataFrame, columns: Mapping[str, ExampleColumn], numbers: Sequence[str]
 ) -> tuple[pa.RecordBatch, dict[str, int]]:
     """Arranges rows the way tfx_bsl writes examples.
 
     Args:
-      rows: Texts or lists of texts for the columns, 0 or 1 for the labels, `TIME` where there is one.
+      rows: Texts or lists of texts for the columns, whole numbers for the others, `TIME` where there is one.
       columns: What goes into the examples, by name.
-      labels: All labels, and the columns that say where they are final.
+      numbers: Columns of this room's own with a whole number in every row: labels, whether they are final ...
 
     Returns:
       A batch of large lists: bytes, float32 or int64 for the columns (null where a row has no value), one int64 per
-      label, and `impression_time_us` (int64, UTC) where there is a time. And by column how many values could not be
+      number, and `impression_time_us` (int64, UTC) where there is a time. And by column how many values could not be
       read as numbers and are missing for that.
     """
     arrays: dict[str, pa.Array] = {}
@@ -38,8 +81,8 @@ def to_record_batch(
         arrays[name], lost = _lists(rows.get_column(name), column)
         if lost:
             unreadable[name] = lost
-    for label in labels:
-        arrays[label] = _one_each(_arrow(rows.get_column(label), "int"))
+    for name in numbers:
+        arrays[name] = _one_each(_arrow(rows.get_column(name), "int"))
     if TIME in rows.columns:
         arrays[IMPRESSION_TIME] = _one_each(_arrow(rows.get_column(TIME), "int"))
     return pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays)), unreadable
@@ -66,6 +109,14 @@ def serialize_features(batch: pa.RecordBatch) -> pl.Series:
     if batch.num_rows == 0 or batch.num_columns == 0:
         return pl.Series([b""] * batch.num_rows, dtype=pl.Binary)
     return _joined(_entries(batch))
+
+
+def sparse_feature(numbers: pl.Series) -> pl.Series:
+    """Serializes a feature of whole numbers that some rows lack: [rows], Binary, null where there is no number."""
+    there = numbers.is_not_null()
+    entries = _entry(numbers.name, _one_each(_arrow(numbers.drop_nulls(), "int")))
+    place = there.cum_sum().cast(pl.Int64) - 1
+    return entries.gather(place.set(~there, None))
 
 
 def _entries(batch: pa.RecordBatch) -> list[pl.Series]:

@@ -6,28 +6,34 @@ import gzip
 import json
 import logging
 import os
-from typing import Any
+import posixpath
+from typing import TYPE_CHECKING, Any
 
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-from tandem.components.log_example_gen import beam_steps
-from tandem.components.log_example_gen.counts import Counts, describe, describe_not_final
-from tandem.components.log_example_gen.plan import Plan, make_plan
+from tandem.components.log_example_gen.beam_steps.pipeline import build
+from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT, Counts, describe, describe_not_final
+from tandem.components.log_example_gen.dates import describe_period, describe_us
+from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import IMPRESSIONS, reason
 from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
 from tandem.components.log_example_gen.sources import LogsError
-from tandem.components.log_example_gen.split import describe as describe_period
-from tandem.components.log_example_gen.split import describe_us
 
-LOGS, COLUMNS, LABELS, DATA_DIR = "logs", "columns", "labels", "data_dir"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tfx.types.artifact import Artifact
+
+    from tandem.components.log_example_gen.plan import Plan
+
+LOGS, COLUMNS, LABELS, DATA_DIR, OBSERVED_UNTIL_KEY = "logs", "columns", "labels", "data_dir", "observed_until"
 CODE_VERSION, FINGERPRINT, FAILURE_DIR = "code_version", "fingerprint", "failure_dir"
-EXAMPLES, QUARANTINE = "examples", "quarantine"
+EXAMPLES_KEY, QUARANTINE = "examples", "quarantine"
 COUNTS_FILE = "counts.json"
 
 _LOG = logging.getLogger("tandem.ingest")
@@ -55,17 +61,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             {name: ExampleColumn(**column) for name, column in json.loads(exec_properties[COLUMNS]).items()},
             [Label(**label) for label in json.loads(exec_properties[LABELS])],
             exec_properties[DATA_DIR],
+            observed_until=bool(exec_properties[OBSERVED_UNTIL_KEY]),
         )
-        examples = artifact_utils.get_single_instance(output_dict[EXAMPLES])
+        examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         quarantine = artifact_utils.get_single_instance(output_dict[QUARANTINE])
         splits = list(plan.logs.split.periods())
         examples.split_names = artifact_utils.encode_split_names(splits)
         folders = {split: artifact_utils.get_split_uri([examples], split) for split in splits}
         for folder in (*folders.values(), quarantine.uri):
             fileio.makedirs(folder)
-        counts_path = os.path.join(quarantine.uri, COUNTS_FILE)
-        with self._make_beam_pipeline() as pipeline:
-            beam_steps.build(pipeline, plan, folders, quarantine.uri, counts_path)
+        counts_path = posixpath.join(quarantine.uri, COUNTS_FILE)
+        pipeline: Any = self._make_beam_pipeline()
+        with pipeline:
+            build(pipeline, plan, folders, quarantine.uri, counts_path)
+        _remove_unfinished(folders.values())
         with fileio.open(counts_path) as file:
             counts = _in_order(Counts.from_json(file.read()), plan)
         for line in describe(counts, splits):
@@ -78,6 +87,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             kept = _keep(quarantine.uri, exec_properties.get(FAILURE_DIR, ""))
             raise LogsError("\n".join([*problems, f"All rows that were set aside, by source and reason: {kept}"]))
         _describe_artifacts(examples, quarantine, counts)
+
+
+def _remove_unfinished(folders: Iterable[str]) -> None:
+    """Removes what workers that were killed have left: whoever reads all files of a split would read it, too."""
+    for folder in folders:
+        for name in map(os.fsdecode, fileio.listdir(folder)):
+            if name.startswith("."):
+                fileio.remove(posixpath.join(folder, name))
 
 
 def _in_order(counts: Counts, plan: Plan) -> Counts:
@@ -140,19 +157,19 @@ def _too_many_bad(counts: Counts, plan: Plan, quarantine: str) -> list[str]:
         )
         for name, number in sorted(bad.items(), key=lambda item: (-item[1], item[0])):
             lines.append(f"  {name}: {number:,} rows. {reason(name).meaning}")
-            lines += [f"    {row}" for row in _examples_of(os.path.join(quarantine, source), name)]
+            lines += [f"    {row}" for row in _examples_of(posixpath.join(quarantine, source), name)]
     return lines
 
 
 def _is_bad(outcome: str) -> bool:
-    counted = outcome in (beam_steps.ATTACHED, beam_steps.KEPT) or outcome.startswith(f"{beam_steps.EXAMPLES}.")
+    counted = outcome in (ATTACHED, KEPT) or outcome.startswith(f"{EXAMPLES}.")
     return not counted and reason(outcome).bad
 
 
 def _examples_of(folder: str, name: str) -> list[str]:
     """Returns some of the rows that were set aside for a reason, the first ones of the first file."""
     found: list[str] = []
-    for path in sorted(fileio.glob(os.path.join(folder, f"{name}-*.jsonl.gz"))):
+    for path in sorted(fileio.glob(posixpath.join(folder, f"{name}-*.jsonl.gz"))):
         with fileio.open(path, "rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as rows:
             for row in rows:
                 if len(found) == _EXAMPLE_ROWS:
@@ -182,8 +199,8 @@ def _empty_splits(counts: Counts, plan: Plan) -> list[str]:
 def _keep(quarantine: str, failure_dir: str) -> str:
     """Copies the quarantine to where it outlives the failure, for TFX removes the outputs of a step that fails."""
     if not failure_dir:
-        outputs = os.path.dirname(os.path.dirname(quarantine.rstrip("/")))
-        failure_dir = os.path.join(outputs, "failed", os.path.basename(quarantine.rstrip("/")))
+        folder, number = posixpath.split(quarantine.rstrip("/"))
+        failure_dir = posixpath.join(posixpath.dirname(folder), "failed", number)
     if fileio.exists(failure_dir):
         fileio.rmtree(failure_dir)
     io_utils.copy_dir(quarantine, failure_dir)

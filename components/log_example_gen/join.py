@@ -5,14 +5,14 @@ Pure: polars frames in and out. What is joined must hold all events of its keys;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tandem.components.log_example_gen.labels import ancestors, parents_first
-from tandem.components.log_example_gen.readers import ROW
 from tandem.components.log_example_gen.records import (
     CLICKS,
     CONVERSIONS,
@@ -24,13 +24,21 @@ from tandem.components.log_example_gen.records import (
     OUTSIDE_CLICK_WINDOW,
     OUTSIDE_CONVERSION_WINDOW,
     REASON,
+    ROW,
     TIME,
     UNUSED_EVENT,
     no_parent,
     set_aside,
 )
-from tandem.components.log_example_gen.settings import Join, Label
+from tandem.components.log_example_gen.settings import time_column
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem.components.log_example_gen.settings import Join, Label
+
+_Times: TypeAlias = npt.NDArray[np.int64]  # [impressions]: the microsecond in which a label became 1, or `_NEVER`.
+_NEVER = np.iinfo(np.int64).max
 _US_PER_HOUR = 3_600_000_000
 _IMPRESSION = "__impression"  # The number of an impression among those that are kept.
 _ANCHOR_TIME = "__anchor_time_us"  # When the thing happened that an event belongs to.
@@ -43,8 +51,9 @@ class Joined:
     """What became of the rows: of each stream, rows in = examples (or attached) + rejects.
 
     Attributes:
-      examples: The distinct impressions with a column per label (Int8), in an order that depends on their keys and
-        times alone and is otherwise as good as random.
+      examples: The distinct impressions with a column per label (Int8), and per label the time of the event that set it
+        (`time_column`, Int64 microseconds since 1970, null where the label is 0), in an order that depends on their
+        keys and times alone and is otherwise as good as random.
       rejects: By stream, the other rows with `REASON` (duplicates among them).
       attached: By stream, how many clicks and conversions set a label.
     """
@@ -75,6 +84,8 @@ def join(
     An implied click (`imply_click`) is that of an impression without a click of its own, with which the conversion lies
     within both windows together.
 
+    A label's time is that of the earliest event that sets it: its own, or one that implies it.
+
     Args:
       impressions: Keys, `TIME` and whatever else; like the others without empty keys and times (see `records`).
       clicks: Keys and `TIME`.
@@ -92,12 +103,14 @@ def join(
     shown, repeated = _distinct(impressions, [*on, TIME] if settings.attribution == "last_touch" else on, order=[TIME])
     shown = _scattered(shown, on).with_row_index(_IMPRESSION)
     counted, click_rejects = _attribute_clicks(clicks, shown, settings)
-    positive, conversion_rejects, attached = _attribute_conversions(
+    since, conversion_rejects, attached = _attribute_conversions(
         conversions, shown, counted, settings, labels, click_label
     )
-    columns = [pl.Series(label.name, positive[label.name].astype(np.int8)) for label in labels]
     return Joined(
-        examples=shown.drop(_IMPRESSION).with_columns(columns),
+        examples=shown.drop(_IMPRESSION).with_columns(
+            *(pl.Series(label.name, (since[label.name] != _NEVER).astype(np.int8)) for label in labels),
+            *(_times(label.name, since[label.name]) for label in labels),
+        ),
         rejects={
             IMPRESSIONS: set_aside(repeated, DUPLICATE),
             CLICKS: click_rejects,
@@ -105,6 +118,11 @@ def join(
         },
         attached={CLICKS: len(counted), CONVERSIONS: attached},
     )
+
+
+def _times(label: str, since: _Times) -> pl.Series:
+    times = pl.Series(time_column(label), since, pl.Int64)
+    return times.set(times == _NEVER, None)
 
 
 def _distinct(rows: pl.DataFrame, by: list[str], order: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -199,8 +217,8 @@ def _attribute_conversions(
     settings: Join,
     labels: Sequence[Label],
     click_label: str,
-) -> tuple[dict[str, np.ndarray], pl.DataFrame, int]:
-    """Returns each label of all impressions ([impressions], bool), the rejects, and how many conversions count."""
+) -> tuple[dict[str, _Times], pl.DataFrame, int]:
+    """Returns since when each label of all impressions is 1, the rejects, and how many conversions count."""
     on = list(settings.on)
     chains = ancestors(labels)
     kinds = [label.name for label in labels if label.name != click_label]
@@ -212,9 +230,9 @@ def _attribute_conversions(
             _after_impression(used.filter(~pl.col(EVENT).is_in(after_click)), shown, settings),
         ]
     )
-    positive = {label.name: np.zeros(len(shown), dtype=bool) for label in labels}
-    positive[click_label][clicks.get_column(_IMPRESSION).to_numpy()] = True
-    found = _set_labels(found, positive, labels, imply=settings.orphan_conversions == "imply_click")
+    since = {label.name: np.full(len(shown), _NEVER) for label in labels}
+    since[click_label][clicks.get_column(_IMPRESSION).to_numpy()] = clicks.get_column(TIME).to_numpy()
+    found = _set_labels(found, since, labels, imply=settings.orphan_conversions == "imply_click")
     kept, repeated = _distinct(found.filter(pl.col(REASON).is_null()), [_IMPRESSION, EVENT], order=[TIME])
     rejects = pl.concat(
         [
@@ -225,7 +243,7 @@ def _attribute_conversions(
             ),
         ]
     )
-    return positive, rejects, len(kept)
+    return since, rejects, len(kept)
 
 
 def _after_click(
@@ -270,24 +288,22 @@ def _judged(found: pl.DataFrame, within: pl.Expr, lost: pl.Expr) -> pl.DataFrame
     return found.with_columns(number.alias(_IMPRESSION)).drop(_KNOWN, _ANCHOR_TIME, "__within", strict=False)
 
 
-def _set_labels(
-    found: pl.DataFrame, positive: dict[str, np.ndarray], labels: Sequence[Label], imply: bool
-) -> pl.DataFrame:
-    """Sets the labels of attributed events, parents first, in `positive`; gives orphans their reason."""
+def _set_labels(found: pl.DataFrame, since: dict[str, _Times], labels: Sequence[Label], imply: bool) -> pl.DataFrame:
+    """Sets the labels of attributed events, parents first, in `since`; gives orphans their reason."""
     chains = ancestors(labels)
     parts = [found.filter(pl.col(REASON).is_not_null())]
     attributed = found.filter(pl.col(REASON).is_null())
     for label in parents_first(labels):
         events = attributed.filter(pl.col(EVENT) == label.name)
-        impression = events.get_column(_IMPRESSION).to_numpy()
+        impression, time = events.get_column(_IMPRESSION).to_numpy(), events.get_column(TIME).to_numpy()
         if imply:
             for name in (label.name, *chains[label.name]):
-                positive[name][impression] = True
+                np.minimum.at(since[name], impression, time)
         elif label.parent is None:
-            positive[label.name][impression] = True
+            np.minimum.at(since[label.name], impression, time)
         else:
-            sound = positive[label.parent][impression]
-            positive[label.name][impression[sound]] = True
+            sound = since[label.parent][impression] != _NEVER
+            np.minimum.at(since[label.name], impression[sound], time[sound])
             why = pl.when(~pl.Series(sound)).then(pl.lit(no_parent(label.parent).name))
             events = events.with_columns(why.alias(REASON))
         parts.append(events)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tandem.components.log_example_gen.labels import parents_first
 from tandem.components.log_example_gen.records import BAD_LABEL, REASON, no_parent
-from tandem.components.log_example_gen.settings import Label
 from tandem.components.log_example_gen.sources import LogsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem.components.log_example_gen.settings import Label
 
 _VALUES = {"0": 0, "1": 1, "false": 0, "true": 1}
 

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import graphlib
+from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.settings import Label
 from tandem.components.log_example_gen.sources import LogsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem.components.log_example_gen.settings import Label
 
 
 def parents_first(labels: Sequence[Label]) -> tuple[Label, ...]:
-    """Orders labels so that each comes after its parent.
+    """Orders labels by their generation, those of the same one as they come: each stands after its parent.
 
     Raises:
       LogsError: A name comes twice, a parent is no label, or the parents form a circle.
     """
+    by_name = {label.name: label for label in labels}
     names = [label.name for label in labels]
-    if len(set(names)) < len(names):
+    if len(by_name) < len(names):
         raise LogsError(f"labels must have different names, got {names}")
+    for label in labels:
+        if label.parent is not None and label.parent not in by_name:
+            raise LogsError(
+                f"label '{label.name}' has the parent '{label.parent}', which is no label; there are {names}"
+            )
+    order = graphlib.TopologicalSorter(
+        {label.name: () if label.parent is None else (label.parent,) for label in labels}
+    )
+    try:
+        order.prepare()
+    except graphlib.CycleError as error:
+        raise LogsError(f"the parents of the labels {sorted(set(error.args[1]))} form a circle") from error
     ordered: list[Label] = []
-    pending = list(labels)
-    while pending:
-        placed = {label.name for label in ordered}
-        ready = [label for label in pending if label.parent is None or label.parent in placed]
-        if not ready:
-            for label in pending:
-                if label.parent not in names:
-                    raise LogsError(
-                        f"label '{label.name}' has the parent '{label.parent}', which is no label; there are {names}"
-                    )
-            raise LogsError(f"the parents of the labels {[label.name for label in pending]} form a circle")
-        ordered += ready
-        pending = [label for label in pending if label not in ready]
+    while order.is_active():
+        generation = sorted(order.get_ready(), key=names.index)
+        ordered += [by_name[name] for name in generation]
+        order.done(*generation)
     return tuple(ordered)
 
 

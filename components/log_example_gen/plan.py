@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-import datetime
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from tandem.components.log_example_gen.labels import parents_first
-from tandem.components.log_example_gen.readers import read_columns
+from tandem.components.log_example_gen.readers.block import BLOCK_BYTES, PACKED
+from tandem.components.log_example_gen.readers.registry import read_columns, reader_of
 from tandem.components.log_example_gen.records import (
     CLICKS,
     CONVERSIONS,
-    IMPRESSION_TIME,
+    EVENT,
+    FILE,
     IMPRESSIONS,
+    ROW,
     TABLE,
+    TIME,
     no_parent,
 )
-from tandem.components.log_example_gen.settings import (
-    ExampleColumn,
-    Files,
-    Label,
-    LabelledTable,
-    LogSettings,
-    TimeColumn,
-    final_column,
-)
-from tandem.components.log_example_gen.sources import LogsError, SourceFile, file_format, filesystem, find_files
+from tandem.components.log_example_gen.settings import own_columns
+from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
+from tandem.components.log_example_gen.split import by_file
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping, Sequence
+
+    from tandem.components.log_example_gen.settings import (
+        ClickStream,
+        ConversionStream,
+        ExampleColumn,
+        Files,
+        Label,
+        LabelledTable,
+        LogSettings,
+        TimeColumn,
+    )
+    from tandem.components.log_example_gen.sources import SourceFile
+
+TABLES_HAVE_NO_END = "examples of a 'table' cannot say when the logs end ('observed_until'): only streams know"
 
 _BYTES_PER_SHARD = 256 << 20
 _UNPACKED = 4  # How much larger a compressed file is once it is read, about.
@@ -47,6 +63,7 @@ class Source:
       event: The column with the kind of event.
       kind: The kind of all its events.
       adds: Of a side table: the columns that it adds.
+      weights: Those of its columns that weigh rows.
     """
 
     name: str
@@ -58,6 +75,16 @@ class Source:
     event: str | None = None
     kind: str | None = None
     adds: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+
+    def no_rows(self) -> pl.DataFrame:
+        """Returns a frame without rows, with the columns that its rows have once they are read."""
+        schema: dict[str, Any] = dict.fromkeys(self.columns, pl.String) | {ROW: pl.Int64, FILE: pl.Int32}
+        if self.time is not None:
+            schema[TIME] = pl.Int64
+        if self.event is not None or self.kind is not None:
+            schema[EVENT] = pl.String
+        return pl.DataFrame(schema=schema)
 
 
 @dataclass(frozen=True)
@@ -72,6 +99,9 @@ class Plan:
       streams: Impressions, clicks and conversions, or the labelled table.
       sides: The side tables, in their order.
       shards: Into how many parts the events are divided, all events of a key in one.
+      observed_until: Whether every example says when the logs end.
+      block_bytes: About how much unpacked text of a file is read at once; a labelled table's file is written in blocks
+        of this size.
     """
 
     logs: LogSettings
@@ -81,6 +111,13 @@ class Plan:
     streams: tuple[Source, ...]
     sides: tuple[Source, ...]
     shards: int
+    observed_until: bool = False
+    block_bytes: int = BLOCK_BYTES
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts the examples are divided: shards of their keys, or the files of the labelled table."""
+        return self.shards if self.logs.table is None else len(self.source(TABLE).files)
 
     @property
     def label_delays(self) -> dict[str, datetime.timedelta]:
@@ -91,6 +128,13 @@ class Plan:
         """Returns the stream or side table of a name."""
         return next(source for source in (*self.streams, *self.sides) if source.name == name)
 
+    def columns_of(self, source: Source) -> dict[str, ExampleColumn]:
+        """Returns the columns of the examples that a side table adds, or (of any other source) those that none adds."""
+        if source in self.sides:
+            return {name: self.columns[name] for name in source.adds}
+        added = {name for side in self.sides for name in side.adds}
+        return {name: column for name, column in self.columns.items() if name not in added}
+
 
 def all_files(logs: LogSettings, data_dir: str) -> dict[str, tuple[SourceFile, ...]]:
     """Returns the files of each source by its name.
@@ -98,6 +142,16 @@ def all_files(logs: LogSettings, data_dir: str) -> dict[str, tuple[SourceFile, .
     Raises:
       LogsError: A glob that matches nothing, a file of unknown ending, a side table with the name of another source.
     """
+    specs = _specs(logs)
+    files = {name: find_files(spec, data_dir, name) for name, spec in specs.items()}
+    for name, spec in specs.items():
+        for file in files[name]:
+            reader_of(file.name, spec)
+    return files
+
+
+def _specs(logs: LogSettings) -> dict[str, Files]:
+    """Returns the sources by name: streams or the table, then the side tables."""
     streams: dict[str, Files | None] = {
         IMPRESSIONS: logs.impressions,
         CLICKS: logs.clicks,
@@ -112,10 +166,16 @@ def all_files(logs: LogSettings, data_dir: str) -> dict[str, tuple[SourceFile, .
                 f"or holds a '/'; taken are {[*streams, *(name for name in specs if name not in streams)]}"
             )
         specs[side.name] = side
-    return {name: find_files(spec, data_dir, name) for name, spec in specs.items()}
+    return specs
 
 
-def make_plan(logs: LogSettings, columns: Mapping[str, ExampleColumn], labels: Sequence[Label], data_dir: str) -> Plan:
+def make_plan(
+    logs: LogSettings,
+    columns: Mapping[str, ExampleColumn],
+    labels: Sequence[Label],
+    data_dir: str,
+    observed_until: bool = False,
+) -> Plan:
     """Finds the files and decides which columns are read from which source.
 
     Args:
@@ -123,22 +183,25 @@ def make_plan(logs: LogSettings, columns: Mapping[str, ExampleColumn], labels: S
       columns: What goes into the examples, by name (that of a log's column, once renamed, or a derived one).
       labels: All labels.
       data_dir: The folder or URI that the globs are relative to.
+      observed_until: Whether every example says when the logs end. Only streams know.
 
     Raises:
       LogsError: Something that the settings name is not there, or is there twice.
     """
-    _check_labels(logs, columns, labels)
+    _check_labels(logs, labels)
+    _check_names(logs, columns, labels, observed_until)
+    if observed_until and logs.table is not None:
+        raise LogsError(TABLES_HAVE_NO_END)
     files = all_files(logs, data_dir)
-    specs: dict[str, Files] = {side.name: side for side in logs.side_tables}
-    for name, spec in ((IMPRESSIONS, logs.impressions), (CLICKS, logs.clicks), (CONVERSIONS, logs.conversions)):
-        if spec is not None:
-            specs[name] = spec
-    if logs.table is not None:
-        specs[TABLE] = logs.table
-    offered = {name: _offered(spec, files[name], data_dir) for name, spec in specs.items()}
+    if logs.split.train.files is not None:
+        by_file([file.name for file in files[TABLE]], logs.split)
+    offered = {name: _offered(spec, files[name], data_dir) for name, spec in _specs(logs).items()}
     owned = _owners(logs, columns, offered)
+    weights = _weights(logs, columns, owned)
     streams = (
-        _table_source(logs, logs.table, labels, files, owned) if logs.table else _stream_sources(logs, files, owned)
+        _table_source(logs, logs.table, labels, files, owned, weights)
+        if logs.table
+        else _stream_sources(logs, files, owned, weights)
     )
     sides = tuple(
         Source(
@@ -153,7 +216,7 @@ def make_plan(logs: LogSettings, columns: Mapping[str, ExampleColumn], labels: S
     )
     for source in (*streams, *sides):
         _check_columns(source, offered[source.name], data_dir)
-    size = sum(file.size * (_UNPACKED if file.compressed else 1) for source in streams for file in source.files)
+    size = sum(_size(file, source.spec) for source in streams for file in source.files)
     return Plan(
         logs=logs,
         columns=dict(columns),
@@ -162,45 +225,66 @@ def make_plan(logs: LogSettings, columns: Mapping[str, ExampleColumn], labels: S
         streams=streams,
         sides=sides,
         shards=max(1, math.ceil(size / _BYTES_PER_SHARD)),
+        observed_until=observed_until,
     )
 
 
-def _check_labels(logs: LogSettings, columns: Mapping[str, ExampleColumn], labels: Sequence[Label]) -> None:
+def _size(file: SourceFile, spec: Files) -> int:
+    """Returns about how many bytes the rows of a file take once they are read."""
+    packed = file.name.endswith(PACKED) or reader_of(file.name, spec).compact
+    return file.size * (_UNPACKED if packed else 1)
+
+
+def _check_labels(logs: LogSettings, labels: Sequence[Label]) -> None:
+    """Looks whether the labels form a tree, and whether the streams set them."""
     if not labels:
         raise LogsError("at least one label is needed")
     parents_first(labels)
-    names = [label.name for label in labels]
     for label in labels:
         if label.parent is not None:
             no_parent(label.parent)
-    own = [IMPRESSION_TIME, *map(final_column, logs.label_delays(names))]
-    taken = [name for name in (*names, *own) if name in columns]
+    if logs.clicks is not None:
+        names = [label.name for label in labels]
+        _check_click_label(logs.clicks, logs.conversions, names)
+        _check_conversion_labels(logs.clicks, logs.conversions, names)
+
+
+def _check_click_label(clicks: ClickStream, conversions: ConversionStream | None, names: Sequence[str]) -> None:
+    if clicks.label not in names:
+        raise LogsError(f"clicks: the label '{clicks.label}' is not among the labels {names}")
+    if conversions is not None and conversions.label == clicks.label:
+        raise LogsError(f"clicks and conversions cannot both set the label '{clicks.label}'")
+
+
+def _check_conversion_labels(clicks: ClickStream, conversions: ConversionStream | None, names: Sequence[str]) -> None:
+    others = [name for name in names if name != clicks.label]
+    if conversions is None and others:
+        raise LogsError(f"labels {others} come from no stream: there are no 'conversions'")
+    if conversions is not None and conversions.label is not None and conversions.label not in names:
+        raise LogsError(f"conversions: the label '{conversions.label}' is not among the labels {names}")
+
+
+def _check_names(
+    logs: LogSettings, columns: Mapping[str, ExampleColumn], labels: Sequence[Label], observed_until: bool
+) -> None:
+    """Looks whether the columns that are made here have names of their own."""
+    names = [label.name for label in labels]
+    own = own_columns(logs, names, observed_until)
+    taken = [name for name in own if name in columns]
     if taken:
         raise LogsError(f"columns {taken} have the name of a label or of a column made here; rename them")
-    unfit = [name for name in own if name in names]
-    if unfit:
-        raise LogsError(f"a label cannot be called '{unfit[0]}'")
-    if logs.clicks is None:
-        return
-    if logs.clicks.label not in names:
-        raise LogsError(f"clicks: the label '{logs.clicks.label}' is not among the labels {names}")
-    if logs.conversions is None and len(names) > 1:
-        others = [name for name in names if name != logs.clicks.label]
-        raise LogsError(f"labels {others} come from no stream: there are no 'conversions'")
-    if logs.conversions is not None and logs.conversions.label is not None:
-        if logs.conversions.label not in names:
-            raise LogsError(f"conversions: the label '{logs.conversions.label}' is not among the labels {names}")
-        if logs.conversions.label == logs.clicks.label:
-            raise LogsError(f"clicks and conversions cannot both set the label '{logs.clicks.label}'")
+    twice = sorted({name for name in own if own.count(name) > 1})
+    if twice:
+        raise LogsError(f"the labels {names} lead to several columns '{twice[0]}'; rename one")
 
 
 def _offered(spec: Files, files: Sequence[SourceFile], data_dir: str) -> tuple[str, ...]:
-    """Returns the columns of a source: of its first file, or (JSON, where a row may lack some) of several."""
+    """Returns the columns of a source: of its first file, or (where a row may lack some) of several."""
     system, _ = filesystem(data_dir)
     names: dict[str, None] = {}
     for file in files[:_PEEKED_FILES]:
         names.update(dict.fromkeys(read_columns(system, file, spec)))
-        if file_format(file.name, spec) != "jsonl":
+        if not reader_of(file.name, spec).sparse:
             break
     return tuple(names)
 
@@ -232,12 +316,32 @@ def _owners(
     return owned
 
 
+def _weights(
+    logs: LogSettings, columns: Mapping[str, ExampleColumn], owned: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """Returns the columns that weigh rows; they are the main stream's or the table's own."""
+    main = TABLE if logs.table is not None else IMPRESSIONS
+    weights = tuple(name for name, column in columns.items() if column.weight)
+    if logs.weight is not None and logs.weight not in weights:
+        raise LogsError(f"{main}: the weight '{logs.weight}' is not among the columns that weigh rows: {list(weights)}")
+    for name in weights:
+        owner = next((owner for owner, names in owned.items() if name in names), "derived")
+        if owner != main:
+            raise LogsError(
+                f"column '{name}' weighs rows and comes from '{owner}'; a weight is a column of '{main}' itself"
+            )
+    return weights
+
+
 def _unique(*names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
 def _stream_sources(
-    logs: LogSettings, files: Mapping[str, tuple[SourceFile, ...]], owned: Mapping[str, Sequence[str]]
+    logs: LogSettings,
+    files: Mapping[str, tuple[SourceFile, ...]],
+    owned: Mapping[str, Sequence[str]],
+    weights: tuple[str, ...],
 ) -> tuple[Source, ...]:
     if logs.impressions is None or logs.clicks is None or logs.join is None:
         raise LogsError("streams need 'impressions', 'clicks' and 'join'")
@@ -251,6 +355,7 @@ def _stream_sources(
             columns=_unique(*on, logs.impressions.time.column, *side_keys, *owned[IMPRESSIONS]),
             keys=on,
             time=logs.impressions.time,
+            weights=weights,
         ),
         Source(
             name=CLICKS,
@@ -284,6 +389,7 @@ def _table_source(
     labels: Sequence[Label],
     files: Mapping[str, tuple[SourceFile, ...]],
     owned: Mapping[str, Sequence[str]],
+    weights: tuple[str, ...],
 ) -> tuple[Source, ...]:
     time = table.time
     names = _unique(
@@ -292,23 +398,23 @@ def _table_source(
         *(side.key for side in logs.side_tables),
         *owned[TABLE],
     )
-    return (Source(name=TABLE, spec=table, files=files[TABLE], columns=names, time=time),)
+    return (Source(name=TABLE, spec=table, files=files[TABLE], columns=names, time=time, weights=weights),)
 
 
 def _check_columns(source: Source, offered: Sequence[str], data_dir: str) -> None:
-    """Looks for the columns in every file before the first is read (JSON: in the first files together)."""
+    """Looks for the columns in every file before the first is read (or in the first files together, see `_offered`)."""
     own = [name for name in source.columns if name.startswith("__")]
     if own:
         raise LogsError(f"{source.name}: column names that begin with two underscores are taken: {own}; rename them")
     system, _ = filesystem(data_dir)
     for index, file in enumerate(source.files):
-        json = file_format(file.name, source.spec) == "jsonl"
-        names = offered if json or index == 0 else read_columns(system, file, source.spec)
+        sparse = reader_of(file.name, source.spec).sparse
+        names = offered if sparse or index == 0 else read_columns(system, file, source.spec)
         missing = [name for name in source.columns if name not in names]
         if missing:
             raise LogsError(
                 f"{source.name}: column {', '.join(map(repr, missing))} is missing in {file.name}; "
                 f"the columns are {', '.join(map(repr, names))}"
             )
-        if json:
+        if sparse:
             break

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tandem.components.log_example_gen.readers import ROW, Malformed
-from tandem.components.log_example_gen.records import FILE, MALFORMED, OWN_COLUMNS, REASON
-from tandem.components.log_example_gen.sources import SourceFile
+from tandem.components.log_example_gen.records import FILE, MALFORMED, OWN_COLUMNS, REASON, ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tandem.components.log_example_gen.readers.block import Malformed
+    from tandem.components.log_example_gen.sources import SourceFile
 
 TEXT, WHY = "__text", "__why"
 

@@ -5,20 +5,23 @@ Columns of this room's own begin with two underscores, so that they do not meet 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tandem.components.log_example_gen.readers import ROW
-from tandem.components.log_example_gen.settings import TimeColumn
 from tandem.components.log_example_gen.sources import LogsError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tandem.components.log_example_gen.settings import TimeColumn
+
+ROW = "__row"  # Int64: where a row stands in its file; 1 is the first after the header.
 TIME = "__time_us"  # Int64: microseconds since 1970, UTC.
 EVENT = "__event"  # String: the kind of a conversion.
 FILE = "__file"  # Int32: which of its source's files a row comes from.
 REASON = "__reason"  # String: why a row is set aside.
-IMPRESSION_TIME = "impression_time_us"  # What the time is called in the examples.
 OWN_COLUMNS = (TIME, EVENT, FILE, ROW, REASON)
 
 IMPRESSIONS, CLICKS, CONVERSIONS, TABLE = "impressions", "clicks", "conversions", "table"
@@ -51,6 +54,7 @@ MALFORMED = Reason("malformed", "The line could not be read: wrong number of cel
 MISSING_KEY = Reason("missing_key", "A key column is empty, so that the row belongs to nothing.", bad=True)
 BAD_TIME = Reason("bad_time", "The time is empty, or is not one in the unit that the settings name.", bad=True)
 BAD_LABEL = Reason("bad_label", "A label of a labelled table is none of 0, 1, true, false.", bad=True)
+BAD_WEIGHT = Reason("bad_weight", "The row weight is empty, no number, not finite or negative.", bad=True)
 NO_IMPRESSION = Reason("no_impression", "No impression has the key of this event.", bad=True)
 DUPLICATE = Reason("duplicate", "The same thing came before and counts once.", bad=False)
 OUTSIDE_CLICK_WINDOW = Reason(
@@ -73,6 +77,7 @@ REASONS = {
         MISSING_KEY,
         BAD_TIME,
         BAD_LABEL,
+        BAD_WEIGHT,
         NO_IMPRESSION,
         DUPLICATE,
         OUTSIDE_CLICK_WINDOW,
@@ -131,7 +136,7 @@ def normalize(
     """Adds the time and the kind of event to rows as they were read, and sets aside those that lack a key or a time.
 
     Args:
-      rows: Texts, from `readers.read_file`.
+      rows: Texts, as the readers give them.
       keys: Columns that must not be empty.
       time: Where the time stands and its unit.
       event: The column that names the kind of event.

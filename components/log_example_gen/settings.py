@@ -7,13 +7,15 @@ import nothing but pydantic, so that reading a configuration costs nothing.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 def _listed(value: Any) -> Any:
@@ -28,7 +30,7 @@ def _utc(value: Any) -> Any:
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        value = datetime.datetime(value.year, value.month, value.day)
+        value = datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.timezone.utc)
     if isinstance(value, datetime.datetime) and value.tzinfo is None:
         value = value.replace(tzinfo=datetime.timezone.utc)
     return value
@@ -81,10 +83,17 @@ class Files(Settings):
 
 
 class EventStream(Files):
-    """Impressions: one row per item shown."""
+    """Impressions, clicks or conversions: one row per event."""
 
     time: TimeColumn
     """When the event happened."""
+
+
+class ImpressionStream(EventStream):
+    """Impressions: one row per item shown."""
+
+    weight: str | None = None
+    """A numeric column that weighs rows: in every row one finite number, 0 or more. None: all rows weigh the same."""
 
 
 class ClickStream(EventStream):
@@ -129,6 +138,9 @@ class LabelledTable(Files):
 
     time: TimeColumn | None = None
     """When the impression happened. None: the rows are split by file."""
+
+    weight: str | None = None
+    """A numeric column that weighs rows: in every row one finite number, 0 or more. None: all rows weigh the same."""
 
 
 class Join(Settings):
@@ -225,7 +237,7 @@ class Split(Settings):
 class LogSettings(Settings):
     """The `logs:` section: either three streams and how to join them, or one labelled table."""
 
-    impressions: EventStream | None = None
+    impressions: ImpressionStream | None = None
     """What was shown, a row per item: each row becomes an example. Excludes `table`; needs `clicks` and `join`."""
 
     clicks: ClickStream | None = None
@@ -283,6 +295,12 @@ class LogSettings(Settings):
             raise ValueError("a 'table' without 'time' can only be split by 'files'")
         return self
 
+    @property
+    def weight(self) -> str | None:
+        """The column of the impressions or the table that weighs rows; None: all weigh the same."""
+        main = self.impressions or self.table
+        return main.weight if main is not None else None
+
     def label_delays(self, names: Iterable[str]) -> dict[str, datetime.timedelta]:
         """Returns how long after its impression each label may still change; those of labels that have a window.
 
@@ -320,10 +338,22 @@ class ExampleColumn(Settings):
     separator: str | None = None
     """Between the values of a cell that holds several; None: one value, or a list already (JSON, Parquet)."""
 
+    weight: bool = False
+    """A row weight: in every row one finite number, 0 or more. Its `kind` is `float`, also where none is given."""
 
-def final_column(label: str) -> str:
-    """Names the column of the examples that is 1 where a label cannot change any more."""
-    return f"{label}_is_final"
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_are_numbers(cls, data: object) -> object:
+        if isinstance(data, dict) and data.get("weight") and "kind" not in data:
+            return {**data, "kind": "float"}
+        return data
+
+    @model_validator(mode="after")
+    def _one_number(self) -> ExampleColumn:
+        if self.weight and (self.kind != "float" or self.separator is not None):
+            separated = "" if self.separator is None else f" separated by {self.separator!r}"
+            raise ValueError(f"a row weight is one number in each row: kind 'float', not '{self.kind}'{separated}")
+        return self
 
 
 class Label(Settings):
@@ -334,3 +364,38 @@ class Label(Settings):
 
     parent: str | None = None
     """The label that must be 1 for it to be 1; None: it stands alone."""
+
+
+IMPRESSION_TIME = "impression_time_us"
+"""The column of the examples with the time of the impression, in microseconds since 1970 (UTC)."""
+
+OBSERVED_UNTIL = "observed_until_us"
+"""The column of the examples with the end of the logs, the same in all rows, in microseconds since 1970 (UTC)."""
+
+
+def final_column(label: str) -> str:
+    """Names the column of the examples that is 1 where a label cannot change any more."""
+    return f"{label}_is_final"
+
+
+def time_column(label: str) -> str:
+    """Names the column of the examples with the time of the event that set a label; without a value where it is 0."""
+    return f"{label}_time_us"
+
+
+def own_columns(logs: LogSettings, labels: Sequence[str], observed_until: bool = False) -> tuple[str, ...]:
+    """Returns the columns that ingestion itself adds to the examples: labels, whether they are final, times.
+
+    Args:
+      logs: The streams, or the labelled table.
+      labels: All labels.
+      observed_until: Whether the examples say when the logs end (see `LogExampleGen`).
+    """
+    joined = logs.table is None
+    return (
+        *labels,
+        *(final_column(label) for label in logs.label_delays(labels)),
+        *(time_column(label) for label in labels if joined),
+        *([IMPRESSION_TIME] if joined or (logs.table is not None and logs.table.time is not None) else []),
+        *([OBSERVED_UNTIL] if observed_until else []),
+    )

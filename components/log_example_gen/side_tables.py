@@ -14,6 +14,11 @@ def one_per_key(table: pl.DataFrame, key: str) -> tuple[pl.DataFrame, pl.DataFra
     return table.filter(first), set_aside(table.filter(~first), DUPLICATE)
 
 
+def features_column(name: str) -> str:
+    """Names the column with a side table's serialized features, once they stand beside the impressions' columns."""
+    return f"__features_{name}"
+
+
 def attach(rows: pl.DataFrame, table: pl.DataFrame, key: str) -> tuple[pl.DataFrame, int]:
     """Adds the columns of a side table to rows, which keep their order.
 

@@ -1,25 +1,32 @@
-"""Where the log files are: globs, formats, and a fingerprint that changes when a file does.
+"""Where the log files are: globs over folders of this machine and of object stores alike.
 
-Pure: Arrow's file systems only, so that local folders and buckets (`gs://`, `s3://`, `hdfs://`) are read alike.
+Pure: `fsspec` alone. A folder may be a path, or a URI whose file system is installed (`gs://` with gcsfs, `s3://` with
+s3fs).
 """
 
 from __future__ import annotations
 
-import hashlib
+import glob
 import os
 import posixpath
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from pyarrow import fs as arrow_fs
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.utils import glob_translate
 
-from tandem.components.log_example_gen.settings import Files
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+    from tandem.components.log_example_gen.settings import Files
 
-_MAGIC = re.compile(r"[*?\[]")
+# What a file system may say that changes with the contents of a file: checksums, then tags, then times.
+_VERSIONS = (
+    *("md5Hash", "content_md5", "crc32c", "checksum", "ETag", "etag"),
+    *("mtime", "LastModified", "last_modified", "updated", "modified", "created"),
+)
 
 
 class LogsError(ValueError):
@@ -34,67 +41,50 @@ class SourceFile:
       path: As `filesystem(data_dir)` knows it.
       name: Relative to the data folder, where it lies inside: what messages and quarantine files call it.
       size: In bytes.
-      modified_ns: When it was last written, in nanoseconds since 1970; 0 where the file system does not tell.
+      version: What the file system says that changes with the contents: a checksum, a tag or a time; empty: nothing.
     """
 
     path: str
     name: str
     size: int
-    modified_ns: int
-
-    @property
-    def compressed(self) -> bool:
-        """Whether the rows take several times the file's size once they are read."""
-        return self.name.endswith((".gz", ".parquet"))
+    version: str = ""
 
 
-@lru_cache(maxsize=8)
-def filesystem(data_dir: str) -> tuple[arrow_fs.FileSystem, str]:
-    """Returns the file system of a folder or URI, and the folder's path there."""
-    if "://" in data_dir:
-        return arrow_fs.FileSystem.from_uri(data_dir)
-    return arrow_fs.LocalFileSystem(), os.path.abspath(data_dir)
+class _LocalFiles(LocalFileSystem):  # type: ignore[misc, unused-ignore]  # has no types
+    """Files of this machine; a link counts as what it leads to, in listings as well."""
+
+    def info(self, path: Any, **kwargs: Any) -> dict[str, Any]:
+        return dict(super().info(path.path if isinstance(path, os.DirEntry) else path, **kwargs))
 
 
-def file_format(name: str, spec: Files) -> str:
-    """Returns `csv`, `jsonl` or `parquet`.
+def filesystem(data_dir: str) -> tuple[AbstractFileSystem, str]:
+    """Returns the file system of a folder or URI, and the folder's path there.
 
     Raises:
-      LogsError: The settings do not say and the ending is not known.
+      LogsError: The package for such URIs is not installed, or nobody knows them.
     """
-    if spec.format is not None:
-        return spec.format
-    ending = os.path.splitext(name.removesuffix(".gz"))[1]
-    if ending not in FORMATS or (ending == ".parquet" and name.endswith(".gz")):
-        raise LogsError(
-            f"{name}: unknown ending; allowed are {', '.join(FORMATS)}, each also with .gz but for .parquet "
-            "(or say what it is with 'format')"
-        )
-    return FORMATS[ending]
+    try:
+        system, root = url_to_fs(data_dir)
+    except (ImportError, ValueError) as error:
+        raise LogsError(f"{data_dir} cannot be opened: {error}") from error
+    return (_LocalFiles(), posixpath.normpath(root)) if is_local(system) else (system, str(root))
 
 
-def delimiter(name: str, spec: Files) -> str:
-    """Returns what stands between two cells of a CSV file."""
-    return spec.delimiter or ("\t" if name.removesuffix(".gz").endswith(".tsv") else ",")
+def is_local(system: AbstractFileSystem) -> bool:
+    """Whether the files of a file system lie on this machine, so that other libraries can open them by their path."""
+    return isinstance(system, LocalFileSystem)
 
 
-def glob_regex(pattern: str) -> re.Pattern[str]:
-    """Translates a glob: `*` and `?` stay within a folder, `**` does not."""
-    parts = []
-    for token in re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern):
-        if token == "**/":
-            parts.append("(?:.*/)?")
-        elif token == "**":
-            parts.append(".*")
-        elif token == "*":
-            parts.append("[^/]*")
-        elif token == "?":
-            parts.append("[^/]")
-        elif token.startswith("[") and token.endswith("]"):
-            parts.append(f"[^{token[2:]}" if token[1] == "!" else token)
-        else:
-            parts.append(re.escape(token))
-    return re.compile("".join(parts))
+def glob_pattern(pattern: str) -> re.Pattern[str]:
+    """Translates a glob: `*`, `?` and `[...]` stay within a folder, `**` stands for any number of folders.
+
+    Raises:
+      LogsError: A `**` beside other characters.
+    """
+    try:
+        return re.compile(glob_translate(pattern))
+    except ValueError as error:
+        raise LogsError(f"'{pattern}' is no glob: between two slashes, '**' must stand alone") from error
 
 
 def find_files(spec: Files, data_dir: str, source: str) -> tuple[SourceFile, ...]:
@@ -106,7 +96,7 @@ def find_files(spec: Files, data_dir: str, source: str) -> tuple[SourceFile, ...
       source: How the error calls the source.
 
     Raises:
-      LogsError: A glob that matches no file, or a file of unknown ending.
+      LogsError: A glob that is none, or matches no file.
     """
     found: dict[str, SourceFile] = {}
     for pattern in spec.files:
@@ -114,36 +104,27 @@ def find_files(spec: Files, data_dir: str, source: str) -> tuple[SourceFile, ...
         if not matches:
             raise LogsError(f"{source}: no file matches '{pattern}' in {data_dir}")
         found.update((file.path, file) for file in matches)
-    files = tuple(found[path] for path in sorted(found))
-    for file in files:
-        file_format(file.name, spec)
-    return files
+    return tuple(found[path] for path in sorted(found))
 
 
 def _matching(pattern: str, data_dir: str) -> list[SourceFile]:
+    glob_pattern(pattern)
     system, root = filesystem(data_dir)
-    full = posixpath.normpath(posixpath.join(root, pattern))
-    match = _MAGIC.search(full)
-    if match is None:
-        infos = [system.get_file_info(full)]
-    else:
-        folder = posixpath.dirname(full[: match.start()])
-        deep = "/" in full[match.start() :] or "**" in full
-        infos = system.get_file_info(arrow_fs.FileSelector(folder or "/", allow_not_found=True, recursive=deep))
-    regex = glob_regex(full)
+    # The folder is meant as it stands: a bracket in its name is no glob.
+    wanted = posixpath.normpath(posixpath.join(glob.escape(root), pattern))
     return [
-        SourceFile(
-            path=info.path,
-            name=posixpath.relpath(info.path, root) if info.path.startswith(root.rstrip("/") + "/") else info.path,
-            size=info.size or 0,
-            modified_ns=info.mtime_ns or 0,
-        )
-        for info in infos
-        if info.type == arrow_fs.FileType.File and (match is None or regex.fullmatch(info.path))
+        _source_file(path, info, root)
+        for path, info in system.glob(wanted, detail=True).items()
+        if info["type"] == "file"
     ]
 
 
-def fingerprint(files: Iterable[SourceFile]) -> str:
-    """Returns a digest of names, sizes and times of change, in whatever order the files come."""
-    lines = sorted({f"{file.name}\t{file.size}\t{file.modified_ns}" for file in files})
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def _source_file(path: str, info: dict[str, Any], root: str) -> SourceFile:
+    inside = path.startswith(root.rstrip("/") + "/")
+    told = next((f"{key} {info[key]}" for key in _VERSIONS if info.get(key)), "")
+    return SourceFile(
+        path=path,
+        name=posixpath.relpath(path, root) if inside else path,
+        size=int(info["size"] or 0),
+        version=told,
+    )

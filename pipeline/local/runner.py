@@ -119,7 +119,12 @@ def run_components(
 
     store = sqlite_metadata_connection_config(str(config.output_dir / "metadata.sqlite"))
     try:
-        pipeline = create(config, root=str(config.output_dir / "artifacts"), metadata=store)
+        pipeline = create(
+            config,
+            root=str(config.output_dir / "artifacts"),
+            metadata=store,
+            digest_index=str(config.output_dir / "log_digests.json"),
+        )
     except (ValueError, OSError) as error:
         raise RunError(str(error)) from error
     with progress.create(console, dag_runner.component_names(pipeline)) as board:

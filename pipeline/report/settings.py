@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.split import describe
+from tandem.components.log_example_gen.dates import describe_period
 from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
 from tandem.models.features import FeatureLayout
 from tandem.pipeline.configuration import yaml_file
@@ -58,7 +58,7 @@ def commit() -> str | None:
 
 def _words(period: Period) -> str:
     """Says what a period holds; a time of day only where it is not midnight."""
-    return describe(period).replace(" 00:00:00+00:00", "").replace("+00:00", " UTC")
+    return describe_period(period).replace(" 00:00:00+00:00", "").replace("+00:00", " UTC")
 
 
 def _git(*arguments: str) -> str | None:

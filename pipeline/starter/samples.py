@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tandem.components.log_example_gen.readers import ROW, read_columns, read_file
-from tandem.components.log_example_gen.records import stack
+from tandem.components.log_example_gen.readers.registry import by_ending, endings, read_columns, read_file
+from tandem.components.log_example_gen.records import ROW, stack
 from tandem.components.log_example_gen.settings import Files
-from tandem.components.log_example_gen.sources import FORMATS, LogsError, SourceFile, filesystem, find_files
+from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
 from tandem.pipeline.starter.guess import Sample
 
 if TYPE_CHECKING:
@@ -109,11 +109,10 @@ def expanded(patterns: Iterable[str]) -> Iterator[Path]:
         found = path.iterdir() if path.is_dir() else Path(path.anchor).glob(str(path.relative_to(path.anchor)))
         files = sorted(each for each in found if each.is_file() and _may_be_logs(each))
         if not files:
-            raise LogsError(f"there is no file of a known format ({', '.join(FORMATS)}) for '{pattern}'")
+            raise LogsError(f"there is no file of a known format ({', '.join(endings())}) for '{pattern}'")
         yield from files
 
 
 def _may_be_logs(path: Path) -> bool:
     """Tells logs from what lies beside them: other endings, hidden files."""
-    endings = {path.suffix, path.with_suffix("").suffix if path.suffix == ".gz" else ""}
-    return bool(endings & FORMATS.keys()) and not path.name.startswith((".", "_"))
+    return by_ending(path.name) is not None and not path.name.startswith((".", "_"))

@@ -77,6 +77,27 @@ def test_a_curated_schema_takes_the_place_of_the_inferred_one(built, tmp_path):
     assert "SchemaGen" not in names
 
 
+def test_a_curated_schema_counts_by_its_text_and_knows_what_ingestion_makes(built, tmp_path):
+    text = 'feature { name: "click" type: INT }'
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "shop.pbtxt").write_text(text)
+    here, there = (built(f"schema_file={folder}/shop.pbtxt")["CuratedSchema"] for folder in ("a", "b"))
+    assert properties(here) == properties(there)
+    made = here.exec_properties["schema_text"]
+    assert made.startswith(text)
+    own = ["conversion", "click_is_final", "conversion_is_final", "click_time_us", "conversion_time_us"]
+    assert [line for line in made.splitlines() if "name:" in line][1:] == [
+        f'  name: "{name}"' for name in (*own, "impression_time_us")
+    ]
+
+
+def test_a_curated_schema_that_is_none_is_named(built, tmp_path):
+    (tmp_path / "shop.pbtxt").write_text("feature: city")
+    with pytest.raises(ValueError, match=rf"{tmp_path}/shop\.pbtxt: the schema cannot be read: 1:10"):
+        built("schema_file=shop.pbtxt")
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

@@ -4,6 +4,7 @@ import json
 import logging
 import pathlib
 import shutil
+from typing import TYPE_CHECKING
 
 import pytest
 from tfx.types import channel_utils, standard_artifacts
@@ -13,7 +14,6 @@ from tandem.components.blessed_model.baseline import ManifestError
 from tandem.components.blessed_model.component import BlessedModel
 from tandem.components.blessed_model.executor import BaselineChangedError, Executor
 from tandem.components.pusher.versions import fingerprint
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import tensorflow_data_validation as tfdv
 
 from tandem.components.example_validator.accepted import KEPT, AcceptedStatistics, fingerprint
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tensorflow_metadata.proto.v0 import statistics_pb2
     import pathlib
+
+    from tensorflow_metadata.proto.v0 import statistics_pb2
 
 
 def _of(*values: str | float) -> statistics_pb2.DatasetFeatureStatisticsList:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import pathlib
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -16,7 +17,6 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.example_validator.executor import DataAnomaliesError, Executor
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

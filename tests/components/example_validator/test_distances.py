@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -8,7 +9,6 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tandem.components.example_validator.distances import Distance, describe, distances, read_distances, write_distances
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pathlib

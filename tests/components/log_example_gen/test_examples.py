@@ -9,7 +9,13 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
-from tandem.components.log_example_gen.examples import serialize, serialize_features, to_record_batch
+from tandem.components.log_example_gen.examples import (
+    examples_of,
+    serialize,
+    serialize_features,
+    sparse_feature,
+    to_record_batch,
+)
 from tandem.components.log_example_gen.records import TIME
 from tandem.components.log_example_gen.settings import ExampleColumn
 
@@ -101,3 +107,37 @@ def test_no_rows_are_no_examples() -> None:
     batch, _ = to_record_batch(rows, {"u": ExampleColumn()}, ["click"])
     assert serialize(batch) == []
     assert serialize_features(batch).to_list() == []
+
+
+def test_a_number_that_a_row_lacks_costs_no_bytes() -> None:
+    rows = pl.DataFrame({"u": ["a", "b", "c", "d"], "t": pl.Series([None, 5, None, 2**60], dtype=pl.Int64)})
+    columns = {"u": ExampleColumn()}
+    ((with_times, _),) = examples_of(rows, columns, (), sparse_numbers=["t"])
+    ((without, _),) = examples_of(rows, columns, ())
+    assert [values(example) for example in with_times] == [
+        {"u": [b"a"]},
+        {"u": [b"b"], "t": [5]},
+        {"u": [b"c"]},
+        {"u": [b"d"], "t": [2**60]},
+    ]
+    assert [len(a) - len(b) > 0 for a, b in zip(with_times, without, strict=True)] == [False, True, False, True]
+    assert [with_times[row] for row in (0, 2)] == [without[row] for row in (0, 2)]
+
+
+@pytest.mark.parametrize("numbers", [[], [None, None], [1, 2]])
+def test_sparse_features_of_no_row_and_of_all(numbers: list[int | None]) -> None:
+    feature = sparse_feature(pl.Series("t", numbers, dtype=pl.Int64))
+    assert [value is None for value in feature.to_list()] == [number is None for number in numbers]
+
+
+def test_large_frames_are_serialized_in_pieces_and_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tandem.components.log_example_gen.examples._ROWS_AT_ONCE", 3)
+    rows = pl.DataFrame(
+        {"n": ["1", "x", "3", "4", "y", "6", "7"], "t": pl.Series([1, None, 3, None, 5, None, 7], dtype=pl.Int64)}
+    )
+    pieces = list(examples_of(rows, {"n": ExampleColumn(kind="int")}, (), sparse_numbers=["t"]))
+    assert [len(examples) for examples, _ in pieces] == [3, 3, 1]
+    assert [lost for _, lost in pieces] == [{"n": 1}, {"n": 1}, {}]
+    found = [values(example) for examples, _ in pieces for example in examples]
+    assert [row.get("t") for row in found] == [[1], None, [3], None, [5], None, [7]]
+    assert [row["n"] for row in found] == [[1], [], [3], [4], [], [6], [7]]

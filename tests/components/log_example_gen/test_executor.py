@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
-import json
 import logging
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import fsspec
 import pytest
 import tensorflow as tf
-from tfx.types import standard_artifacts
-from tfx.types.experimental import simple_artifacts
 
 from tandem.components.log_example_gen import plan as planning
 from tandem.components.log_example_gen.component import LogExampleGen
-from tandem.components.log_example_gen.executor import Executor
 from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
 from tandem.components.log_example_gen.sources import LogsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LABELS = [Label(name="click"), Label(name="buy", parent="click")]
 COLUMNS = {
@@ -68,47 +68,30 @@ def folder(tmp_path: Path) -> Path:
     return data
 
 
-def step(settings: dict[str, Any], folder: Path, **more: Any) -> LogExampleGen:
+def step(settings: dict[str, Any], folder: Path | str, **more: Any) -> LogExampleGen:
     logs = LogSettings.model_validate(settings)
     return LogExampleGen(
         **{"logs": logs, "columns": COLUMNS, "labels": LABELS, "data_dir": str(folder), "code_version": "1", **more}
     )
 
 
-def run(component: LogExampleGen, root: Path) -> tuple[standard_artifacts.Examples, simple_artifacts.Dataset]:
-    examples, quarantine = standard_artifacts.Examples(), simple_artifacts.Dataset()
-    examples.uri = str(root / "LogExampleGen" / "examples" / "1")
-    quarantine.uri = str(root / "LogExampleGen" / "quarantine" / "1")
-    Executor().Do({}, {"examples": [examples], "quarantine": [quarantine]}, dict(component.exec_properties))
-    return examples, quarantine
-
-
-def read_examples(examples: standard_artifacts.Examples, split: str) -> list[dict[str, Any]]:
-    files = sorted(str(path) for path in Path(examples.uri, f"Split-{split}").iterdir())
+def read_examples(outputs: Any, split: str) -> list[dict[str, Any]]:
+    """The examples in the order of their times, as a model would parse them; the times of labels are left out."""
     spec = {
         **{name: tf.io.VarLenFeature(tf.string) for name in ("user", "tags", "hour")},
         "age": tf.io.VarLenFeature(tf.int64),
         **{name: tf.io.FixedLenFeature([], tf.int64) for name in ("click", "buy", "impression_time_us")},
     }
     rows = []
-    for record in tf.data.TFRecordDataset(files, compression_type="GZIP"):
-        parsed = tf.io.parse_single_example(record, spec)
+    for record in outputs.records(split):
+        values = tf.io.parse_single_example(record, spec)
         rows.append(
             {
                 name: value.values.numpy().tolist() if isinstance(value, tf.SparseTensor) else int(value)
-                for name, value in parsed.items()
+                for name, value in values.items()
             }
         )
     return sorted(rows, key=lambda row: row["impression_time_us"])
-
-
-def read_quarantine(quarantine: simple_artifacts.Dataset | Path) -> dict[str, list[dict[str, Any]]]:
-    root = Path(quarantine.uri) if isinstance(quarantine, simple_artifacts.Dataset) else quarantine
-    found: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted(root.glob("*/*.jsonl.gz")):
-        rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
-        found.setdefault(f"{path.parent.name}/{path.name.rpartition('-')[0]}", []).extend(rows)
-    return found
 
 
 HOUR_US = 3_600_000_000
@@ -170,22 +153,22 @@ COUNTS = {
 @pytest.mark.parametrize("bytes_per_shard", [1 << 28, 40])
 def test_streams_become_examples_and_every_row_is_accounted_for(
     folder: Path,
-    tmp_path: Path,
+    run_step: Any,
     bytes_per_shard: int,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(planning, "_BYTES_PER_SHARD", bytes_per_shard)
     with caplog.at_level(logging.INFO, "tandem.ingest"):
-        examples, quarantine = run(step(stream_settings(), folder), tmp_path)
-    assert examples.splits == ["train", "eval"]
-    assert read_examples(examples, "train") == TRAIN
-    assert read_examples(examples, "eval") == EVAL
-    assert examples.span == 0
-    assert examples.get_string_custom_property("payload_format") == "FORMAT_TF_EXAMPLE"
-    for artifact in (examples, quarantine):
+        outputs = run_step(step(stream_settings(), folder))
+    assert outputs.examples.splits == ["train", "eval"]
+    assert read_examples(outputs, "train") == TRAIN
+    assert read_examples(outputs, "eval") == EVAL
+    assert outputs.examples.span == 0
+    assert outputs.examples.get_string_custom_property("payload_format") == "FORMAT_TF_EXAMPLE"
+    for artifact in (outputs.examples, outputs.quarantine):
         assert {name: artifact.get_int_custom_property(name) for name in COUNTS} == COUNTS
-    rows = read_quarantine(quarantine)
+    rows = outputs.set_aside()
     assert sorted(rows) == [
         "clicks/duplicate",
         "clicks/malformed",
@@ -214,46 +197,45 @@ def test_streams_become_examples_and_every_row_is_accounted_for(
     assert rows["impressions/outside_split"][0]["cells"]["user"] == "u1"
     told = "impressions  7 rows = 3 examples (train 2, eval 1) + 1 duplicates + 1 malformed + 1 missing_key"
     assert f"{told} + 1 outside_split" in caplog.messages
-    several = len(list(Path(examples.uri, "Split-train").iterdir())) > 1
+    several = len(outputs.files("train")) > 1
     assert several == (bytes_per_shard == 40)
-    assert json.loads(Path(quarantine.uri, "counts.json").read_text())["rows"]["impressions"] == 7
+    assert outputs.counts()["rows"]["impressions"] == 7
 
 
-def test_the_same_logs_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+def test_the_same_logs_give_the_same_bytes(folder: Path, run_step: Any) -> None:
     outputs = []
     for name in ("first", "second"):
-        run(step(stream_settings(), folder), tmp_path / name)
-        root = tmp_path / name
+        root = run_step(step(stream_settings(), folder), name).root
         outputs.append({str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()})
     assert outputs[0] == outputs[1]
     assert len(outputs[0]) == 14  # Two splits, eleven kinds of rejects, the counts.
 
 
-def test_too_many_bad_rows_fail_the_run_and_are_kept(folder: Path, tmp_path: Path) -> None:
+def test_too_many_bad_rows_fail_the_run_and_are_kept(folder: Path, tmp_path: Path, run_step: Any) -> None:
     with pytest.raises(LogsError) as failure:
-        run(step(stream_settings(max_bad_share=0.3), folder), tmp_path)
+        run_step(step(stream_settings(max_bad_share=0.3), folder))
     text = str(failure.value)
     assert "clicks: 2 of 5 rows (40.0%) are bad, more than 'max_bad_share' allows (30.0%):" in text
     assert "  no_impression: 1 rows. No impression has the key of this event." in text
     assert '{"file":"clicks.jsonl","row":4,"reason":"no_impression","cells":{"id":"7","ms":"5"}}' in text
     assert "conversions: 2 of 4 rows (50.0%)" in text
     assert "impressions:" not in text
-    kept = tmp_path / "LogExampleGen" / "failed" / "1"
+    kept = tmp_path / "out" / "LogExampleGen" / "failed" / "1"
     assert text.endswith(str(kept))
-    assert "clicks/no_impression" in read_quarantine(kept)
+    assert (kept / "clicks" / "no_impression-00000.jsonl.gz").is_file()
 
 
-def test_the_failure_folder_can_be_chosen(folder: Path, tmp_path: Path) -> None:
+def test_the_failure_folder_can_be_chosen(folder: Path, tmp_path: Path, run_step: Any) -> None:
     component = step(stream_settings(max_bad_share=0), folder, failure_dir=str(tmp_path / "look here"))
     with pytest.raises(LogsError, match="look here"):
-        run(component, tmp_path)
-    assert read_quarantine(tmp_path / "look here")
+        run_step(component)
+    assert list((tmp_path / "look here").glob("*/*.jsonl.gz"))
 
 
-def test_a_split_without_examples_fails_the_run_and_says_what_times_there_are(folder: Path, tmp_path: Path) -> None:
+def test_a_split_without_examples_fails_the_run_and_says_what_times_there_are(folder: Path, run_step: Any) -> None:
     split = {"train": {"before": "1970-01-05"}, "eval": {"from": "1970-01-06"}}
     with pytest.raises(LogsError) as failure:
-        run(step(stream_settings(split=split), folder), tmp_path)
+        run_step(step(stream_settings(split=split), folder))
     assert (
         "split 'eval' (from 1970-01-06 00:00:00+00:00) has no examples; the impressions read are from "
         "1970-01-01 05:00:00+00:00 to 1970-01-03 00:00:00+00:00"
@@ -279,10 +261,10 @@ def write_tables(folder: Path) -> None:
 TABLE_COLUMNS = {name: column for name, column in COLUMNS.items() if name != "hour"}
 
 
-def test_a_labelled_table_split_by_file(folder: Path, tmp_path: Path) -> None:
+def test_a_labelled_table_split_by_file(folder: Path, run_step: Any) -> None:
     write_tables(folder)
-    examples, quarantine = run(step(table_settings(), folder, columns=TABLE_COLUMNS), tmp_path)
-    names = {split: list(Path(examples.uri, f"Split-{split}").iterdir()) for split in ("train", "eval")}
+    outputs = run_step(step(table_settings(), folder, columns=TABLE_COLUMNS))
+    names = {split: outputs.files(split) for split in ("train", "eval")}
     assert [path.name for path in names["train"]] == ["data_tfrecord-00002-of-00003.gz"]
     found = {}
     for split, (path,) in names.items():
@@ -301,24 +283,24 @@ def test_a_labelled_table_split_by_file(folder: Path, tmp_path: Path) -> None:
             )
     assert sorted(found["train"]) == [(b"u1", [b"x"], [30], 1, 1), (b"u2", [], [], 0, 0)]
     assert found["eval"] == [(b"u1", [b"y", b"z"], [30], 1, 0)]
-    rows = read_quarantine(quarantine)
+    rows = outputs.set_aside()
     assert {name: [(row["file"], row["row"]) for row in some] for name, some in rows.items()} == {
         "table/bad_label": [("train.csv", 4)],
         "table/no_click": [("train.csv", 3)],
         "table/outside_split": [("rest.csv", 1)],
         "users/duplicate": [("users.csv", 3)],
     }
-    assert examples.get_int_custom_property("table.rows") == 6
+    assert outputs.examples.get_int_custom_property("table.rows") == 6
 
 
-def test_a_labelled_table_split_by_time(folder: Path, tmp_path: Path) -> None:
+def test_a_labelled_table_split_by_time(folder: Path, run_step: Any) -> None:
     write_tables(folder)
     split = {"train": {"before": "1970-01-01T00:00:20"}, "eval": {"from": "1970-01-01T00:00:20"}}
     table = {"files": ["train.csv", "test.jsonl", "rest.csv"], "time": {"column": "at", "unit": "s"}}
     settings = table_settings(table=table, split=split, derived={"hour": "hour_of_day"})
-    examples, _ = run(step(settings, folder), tmp_path)
-    assert [row["impression_time_us"] for row in read_examples(examples, "train")] == [10_000_000, 11_000_000]
-    assert [(row["impression_time_us"], row["hour"]) for row in read_examples(examples, "eval")] == [
+    outputs = run_step(step(settings, folder))
+    assert [row["impression_time_us"] for row in read_examples(outputs, "train")] == [10_000_000, 11_000_000]
+    assert [(row["impression_time_us"], row["hour"]) for row in read_examples(outputs, "eval")] == [
         (20_000_000, [b"0"]),
         (30_000_000, [b"0"]),
     ]
@@ -387,20 +369,52 @@ def test_the_properties_of_the_step_change_with_the_files(folder: Path) -> None:
     )
 
 
+def test_touching_or_moving_the_files_changes_no_property_but_their_place(folder: Path, tmp_path: Path) -> None:
+    first = dict(step(stream_settings(), folder).exec_properties)
+    (folder / "clicks.jsonl").touch()
+    assert dict(step(stream_settings(), folder).exec_properties) == first
+    moved = folder.rename(tmp_path / "moved")
+    second = dict(step(stream_settings(), moved).exec_properties)
+    assert {name for name in first if first[name] != second[name]} == {"data_dir"}
+
+
+def test_the_index_of_digests_is_no_property(folder: Path, tmp_path: Path) -> None:
+    with_index = step(stream_settings(), folder, digest_index=str(tmp_path / "digests.json"))
+    assert dict(with_index.exec_properties) == dict(step(stream_settings(), folder).exec_properties)
+
+
+def test_logs_elsewhere_are_read_and_noticed_alike(folder: Path, run_step: Any) -> None:
+    store = fsspec.filesystem("memory")
+    store.put(f"{folder}/", "/shop/", recursive=True)
+    try:
+        component = step(stream_settings(), "memory://shop")
+        outputs = run_step(component)
+        assert read_examples(outputs, "train") == TRAIN
+        assert read_examples(outputs, "eval") == EVAL
+        assert outputs.set_aside() == run_step(step(stream_settings(), folder), "local").set_aside()
+        store.pipe_file("/shop/users.csv", b"user,age\nu1,33\n")
+        again = step(stream_settings(), "memory://shop")
+        assert again.exec_properties["fingerprint"] != component.exec_properties["fingerprint"] != ""
+    finally:
+        store.rm("/shop", recursive=True)
+
+
+def test_logs_that_cannot_be_seen_from_here_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    component = step(stream_settings(), "nowhere://shop")
+    assert component.exec_properties["fingerprint"] == ""
+    assert "nowhere://shop cannot be seen from here, so changes of the logs are not noticed" in caplog.text
+
+
 def test_a_step_can_be_described_where_the_data_is_not(tmp_path: Path) -> None:
     assert step(stream_settings(), tmp_path / "elsewhere").exec_properties["fingerprint"] == ""
 
 
-def finality(examples: standard_artifacts.Examples, split: str) -> dict[int, tuple[int, ...]]:
+def finality(outputs: Any, split: str) -> dict[int, tuple[int, ...]]:
     """By hour of the impression: whether the labels `click` and `buy` are final."""
-    found = {}
-    for path in sorted(Path(examples.uri, f"Split-{split}").iterdir()):
-        for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP"):
-            names = ("impression_time_us", "click_is_final", "buy_is_final")
-            parsed = tf.io.parse_single_example(record, {name: tf.io.FixedLenFeature([], tf.int64) for name in names})
-            hour, *final = (int(parsed[name]) for name in names)
-            found[hour // 3_600_000_000] = tuple(final)
-    return found
+    return {
+        row["impression_time_us"][0] // HOUR_US: (*row["click_is_final"], *row["buy_is_final"])
+        for row in outputs.rows(split)
+    }
 
 
 @pytest.fixture
@@ -424,21 +438,21 @@ def late_logs(tmp_path: Path) -> tuple[dict[str, Any], Path]:
 
 
 def test_labels_of_the_last_hours_are_not_final(
-    late_logs: tuple[dict[str, Any], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    late_logs: tuple[dict[str, Any], Path], run_step: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings, data = late_logs
     with caplog.at_level(logging.INFO, logger="tandem.ingest"):
-        examples, quarantine = run(step(settings, data), tmp_path / "out")
+        outputs = run_step(step(settings, data))
     day = 24 * 11
-    assert finality(examples, "train") == {24: (1, 1)}
+    assert finality(outputs, "train") == {24: (1, 1)}
     # Observed until 12 o'clock: a click may come for an hour, a conversion for an hour and five.
-    assert finality(examples, "eval") == {
+    assert finality(outputs, "eval") == {
         day - 18: (1, 1), day + 5: (1, 1), day + 6: (1, 1), day + 9: (1, 0), day + 11: (1, 0)
     }  # fmt: skip
-    counts = json.loads(Path(quarantine.uri, "counts.json").read_text())
+    counts = outputs.counts()
     assert counts["not_final"] == {"train": {"buy": 0, "click": 0}, "eval": {"buy": 2, "click": 0}}
     assert counts["observed_until_us"] == (day + 12) * 3_600_000_000
-    assert examples.get_int_custom_property("not_final.eval.buy") == 2
+    assert outputs.examples.get_int_custom_property("not_final.eval.buy") == 2
     assert (
         "buy may still change in 2 of 5 eval examples: its window reaches beyond the end of the logs, "
         "1970-01-12 12:00 UTC" in caplog.text
@@ -446,29 +460,170 @@ def test_labels_of_the_last_hours_are_not_final(
 
 
 def test_the_end_of_the_logs_can_be_told(
-    late_logs: tuple[dict[str, Any], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    late_logs: tuple[dict[str, Any], Path], run_step: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings, data = late_logs
     later = step({**settings, "observed_until": "1970-01-12T17:00"}, data)
-    assert set(finality(run(later, tmp_path / "later")[0], "eval").values()) == {(1, 1)}
+    assert set(finality(run_step(later, "later"), "eval").values()) == {(1, 1)}
     earlier = step({**settings, "observed_until": "1970-01-12"}, data)
-    examples, _ = run(earlier, tmp_path / "earlier")
-    assert sorted(finality(examples, "eval").values()) == [(0, 0)] * 4 + [(1, 1)]
+    outputs = run_step(earlier, "earlier")
+    assert sorted(finality(outputs, "eval").values()) == [(0, 0)] * 4 + [(1, 1)]
     assert "most examples of 'eval' are younger than the window of 'buy' at the end of the logs" in caplog.text
 
 
-def test_without_windows_nothing_is_added(folder: Path, tmp_path: Path) -> None:
-    examples, quarantine = run(step(stream_settings(), folder), tmp_path)
-    assert b"_is_final" not in b"".join(
-        record
-        for path in Path(examples.uri, "Split-train").iterdir()
-        for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP").as_numpy_iterator()
-    )
-    counts = json.loads(Path(quarantine.uri, "counts.json").read_text())
+def test_without_windows_nothing_is_added(folder: Path, run_step: Any) -> None:
+    outputs = run_step(step(stream_settings(), folder))
+    assert b"_is_final" not in b"".join(outputs.records("train"))
+    counts = outputs.counts()
     assert (counts["not_final"], counts["observed_until_us"]) == ({}, None)
 
 
-def test_a_column_called_like_one_made_here_is_refused(late_logs: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+def test_a_column_called_like_one_made_here_is_refused(late_logs: tuple[dict[str, Any], Path], run_step: Any) -> None:
     settings, data = late_logs
     with pytest.raises(LogsError, match=r"columns \['buy_is_final'\] have the name of .* a column made here"):
-        run(step(settings, data, columns={"buy_is_final": ExampleColumn()}), tmp_path)
+        run_step(step(settings, data, columns={"buy_is_final": ExampleColumn()}))
+
+
+def test_examples_tell_when_their_labels_were_set(folder: Path, run_step: Any) -> None:
+    outputs = run_step(step(stream_settings(), folder))
+    told = {
+        row["user"][0]: {name: values for name, values in row.items() if name in ("click_time_us", "buy_time_us")}
+        for split in ("train", "eval")
+        for row in outputs.rows(split)
+    }
+    # u1 clicked in the first second and bought at midnight (there are no windows); u9 clicked at 0 and again.
+    assert told == {b"u1": {"click_time_us": [1_000_000], "buy_time_us": [0]}, b"u2": {}, b"u9": {"click_time_us": [0]}}
+
+
+def test_a_labelled_table_has_no_times_of_labels(folder: Path, run_step: Any) -> None:
+    write_tables(folder)
+    outputs = run_step(step(table_settings(), folder, columns=TABLE_COLUMNS))
+    assert b"_time_us" not in b"".join(outputs.records("train") + outputs.records("eval"))
+
+
+@pytest.mark.parametrize(("given", "end"), [(None, "1970-01-12T12:00"), ("1970-01-12T17:00", "1970-01-12T17:00")])
+def test_examples_can_tell_when_the_logs_end(
+    late_logs: tuple[dict[str, Any], Path], run_step: Any, given: str | None, end: str
+) -> None:
+    settings, data = late_logs
+    outputs = run_step(step({**settings, "observed_until": given}, data, observed_until=True))
+    moment = datetime.datetime.fromisoformat(end).replace(tzinfo=datetime.timezone.utc)
+    rows = [row for split in ("train", "eval") for row in outputs.rows(split)]
+    assert {tuple(row["observed_until_us"]) for row in rows} == {(int(moment.timestamp()) * 1_000_000,)}
+    assert len(rows) == 6
+
+
+def test_without_windows_the_end_of_the_logs_can_be_told_all_the_same(folder: Path, run_step: Any) -> None:
+    outputs = run_step(step(stream_settings(), folder, observed_until=True))
+    end = 48 * HOUR_US
+    assert {tuple(row["observed_until_us"]) for row in outputs.rows("train")} == {(end,)}
+    assert outputs.counts()["observed_until_us"] == end
+    assert b"observed_until_us" not in b"".join(run_step(step(stream_settings(), folder), "without").records("train"))
+
+
+def test_a_table_does_not_know_when_the_logs_end(folder: Path) -> None:
+    write_tables(folder)
+    with pytest.raises(LogsError, match=r"examples of a 'table' cannot say when the logs end"):
+        step(table_settings(), folder, columns=TABLE_COLUMNS, observed_until=True)
+    with pytest.raises(LogsError, match=r"examples of a 'table' cannot say when the logs end"):
+        planning.make_plan(LogSettings.model_validate(table_settings()), TABLE_COLUMNS, LABELS, str(folder), True)
+
+
+WEIGHTED = {"user": ExampleColumn(), "w": ExampleColumn(weight=True)}
+
+
+def test_impressions_that_weigh_nothing_sensible_are_set_aside(folder: Path, run_step: Any) -> None:
+    (folder / "impressions-1.csv").write_text(
+        "id,time,uid,item,w\n1,1970-01-01T05:00:00,u1,i1,0.5\n2,1970-01-01T06:00:00,u2,i2,-1\n5,1970-01-01,u1,i1,\n"
+        ",1970-01-01,u1,i1,x\n"
+    )
+    (folder / "impressions-2.csv.gz").unlink()
+    (folder / "impressions-3.jsonl").write_text('{"id": 3, "time": "1970-01-03", "uid": "u9", "item": "i1", "w": 2}\n')
+    settings = stream_settings(max_bad_share=1)
+    settings["impressions"]["weight"] = "w"
+    outputs = run_step(step(settings, folder, columns=WEIGHTED))
+    assert [(row["user"], row["w"]) for row in outputs.rows("train")] == [([b"u1"], [0.5])]
+    assert [(row["user"], row["w"]) for row in outputs.rows("eval")] == [([b"u9"], [2.0])]
+    found = outputs.set_aside()
+    assert [row["row"] for row in found["impressions/bad_weight"]] == [2, 3]
+    assert found["impressions/bad_weight"][0]["cells"] == {
+        "id": "2", "time": "1970-01-01T06:00:00", "user": "u2", "item": "i2", "w": "-1"
+    }  # fmt: skip
+    assert [row["row"] for row in found["impressions/missing_key"]] == [4]  # the first reason that is found
+    assert outputs.counts()["outcomes"]["impressions"] == {
+        "bad_weight": 2, "examples.eval": 1, "examples.train": 1, "missing_key": 1
+    }  # fmt: skip
+
+
+def test_a_side_table_of_which_nothing_is_asked_for_is_counted_all_the_same(folder: Path, run_step: Any) -> None:
+    outputs = run_step(step(stream_settings(), folder, columns={"user": ExampleColumn(), "hour": ExampleColumn()}))
+    assert [row["user"] for row in outputs.rows("train")] in ([[b"u1"], [b"u2"]], [[b"u2"], [b"u1"]])
+    assert outputs.counts()["outcomes"]["users"] == {"duplicate": 1, "kept": 2}
+    assert outputs.counts()["unmatched"] == {"users": 1}
+
+
+def test_bad_weights_count_as_bad(folder: Path, run_step: Any) -> None:
+    (folder / "train.csv").write_text("user,click,buy,w\nu1,1,1,1\nu2,0,0,nan\nu3,maybe,0,2\n")
+    (folder / "test.csv").write_text("user,click,buy,w\nu1,1,1,1\n")
+    settings = {
+        "table": {"files": ["train.csv", "test.csv"], "weight": "w"},
+        "split": {"train": {"files": "train.csv"}, "eval": {"files": "test.csv"}},
+        "max_bad_share": 0.4,
+    }
+    with pytest.raises(LogsError) as failure:
+        run_step(step(settings, folder, columns=WEIGHTED))
+    assert "table: 2 of 4 rows (50.0%) are bad" in str(failure.value)
+    assert "  bad_weight: 1 rows. The row weight is empty, no number, not finite or negative." in str(failure.value)
+    outputs = run_step(step({**settings, "max_bad_share": 0.5}, folder, columns=WEIGHTED), "again")
+    assert [row["w"] for row in outputs.rows("train")] == [[1.0]]
+    assert sorted(outputs.set_aside()) == ["table/bad_label", "table/bad_weight"]
+
+
+@pytest.mark.parametrize(
+    ("change", "columns", "message"),
+    [
+        (
+            {},
+            {"age": ExampleColumn(weight=True)},
+            "column 'age' weighs rows and comes from 'users'; a weight is a column",
+        ),
+        ({}, {"hour": ExampleColumn(weight=True)}, "column 'hour' weighs rows and comes from 'derived'"),
+        ({"weight": "item"}, {}, r"impressions: the weight 'item' is not among the columns that weigh rows: \[\]"),
+    ],
+)
+def test_weights_come_from_the_impressions_themselves(
+    folder: Path, change: dict[str, Any], columns: dict[str, ExampleColumn], message: str
+) -> None:
+    settings = stream_settings()
+    settings["impressions"] |= change
+    with pytest.raises(LogsError, match=message):
+        planning.make_plan(LogSettings.model_validate(settings), COLUMNS | columns, LABELS, str(folder))
+
+
+@pytest.mark.parametrize("column", ["click_time_us", "impression_time_us"])
+def test_the_times_of_labels_have_names_of_their_own(folder: Path, column: str) -> None:
+    logs = LogSettings.model_validate(stream_settings())
+    with pytest.raises(LogsError, match=rf"columns \['{column}'\] have the name of a label or of a column made here"):
+        planning.make_plan(logs, {column: ExampleColumn()}, LABELS, str(folder))
+
+
+def test_a_label_that_leads_to_a_column_twice_is_refused(folder: Path) -> None:
+    logs = LogSettings.model_validate(stream_settings())
+    with pytest.raises(LogsError, match="lead to several columns 'impression_time_us'; rename one"):
+        planning.make_plan(logs, {}, [*LABELS, Label(name="impression")], str(folder))
+
+
+def test_a_split_that_names_no_file_is_found_before_anything_is_read(folder: Path) -> None:
+    write_tables(folder)
+    split = {"train": {"files": "train.csv"}, "eval": {"files": "tset.jsonl"}}
+    with pytest.raises(LogsError, match=r"split 'eval': 'tset\.jsonl' matches none of the table's files"):
+        planning.make_plan(LogSettings.model_validate(table_settings(split=split)), TABLE_COLUMNS, LABELS, str(folder))
+
+
+def test_what_a_killed_worker_has_left_is_no_example(folder: Path, tmp_path: Path, run_step: Any) -> None:
+    left = tmp_path / "out" / "LogExampleGen" / "examples" / "1" / "Split-train" / ".data_tfrecord-00000-of-00001.gz.1f"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half of a file")
+    assert [path.name for path in run_step(step(stream_settings(), folder)).files("train")] == [
+        "data_tfrecord-00000-of-00001.gz"
+    ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -12,8 +11,11 @@ from hypothesis import strategies as st
 
 from tandem.components.log_example_gen.join import Joined, join
 from tandem.components.log_example_gen.records import EVENT, REASON, TIME
-from tandem.components.log_example_gen.settings import Join, Label
+from tandem.components.log_example_gen.settings import Join, Label, time_column
 from tandem.components.log_example_gen.sources import LogsError
+
+if TYPE_CHECKING:
+    import random
 
 HOUR = 3_600_000_000
 CHAIN = [Label(name="click"), Label(name="view", parent="click"), Label(name="buy", parent="view")]
@@ -55,6 +57,18 @@ def frame(rows: list[tuple], keys: list[str], more: list[str] = []) -> pl.DataFr
 def labels_of(joined: Joined, key: str = "id") -> dict[tuple, tuple[int, ...]]:
     """By (key, hour), the labels click, view, buy."""
     return {(row[key], row[TIME] / HOUR): (row["click"], row["view"], row["buy"]) for row in joined.examples.to_dicts()}
+
+
+def times_of(joined: Joined, key: str = "id") -> dict[tuple, dict[str, float]]:
+    """By (key, hour), the hour of the event that set each label that is 1."""
+    return {
+        (row[key], row[TIME] / HOUR): {
+            label.name: row[time_column(label.name)] / HOUR
+            for label in CHAIN
+            if row[time_column(label.name)] is not None
+        }
+        for row in joined.examples.to_dicts()
+    }
 
 
 def reasons_of(joined: Joined, stream: str) -> list[tuple]:
@@ -142,11 +156,39 @@ def test_orphans_imply_their_ancestors() -> None:
     ]
 
 
+def test_a_label_keeps_the_time_of_its_earliest_event() -> None:
+    joined = by_id(
+        [("a", 0), ("b", 0), ("c", 0)],
+        [("a", 2), ("a", 1), ("b", 1), ("b", -1)],
+        [("a", 9, "view"), ("a", 3, "view"), ("a", 5, "view"), ("a", 4, "buy"), ("b", 2, "buy")],
+    )
+    # Clicks outside their window and orphans set nothing.
+    assert times_of(joined) == {("a", 0): {"click": 1, "view": 3, "buy": 4}, ("b", 0): {"click": 1}, ("c", 0): {}}
+    assert joined.examples.schema["view_time_us"] == pl.Int64
+    assert set(joined.examples.filter(pl.col("id") == "c").select("view_time_us", "view").rows()) == {(None, 0)}
+
+
+def test_what_is_implied_has_the_time_of_the_earliest_conversion_that_implies_it() -> None:
+    rules = BY_ID.model_copy(update={"orphan_conversions": "imply_click"})
+    joined = by_id(
+        [("a", 0), ("b", 0)],
+        [("b", 1)],
+        [("a", 6, "buy"), ("a", 4, "buy"), ("a", 7, "buy"), ("a", 5, "view"), ("b", 8, "buy")],
+        rules,
+    )
+    assert times_of(joined) == {
+        ("a", 0): {"click": 4, "view": 4, "buy": 4},
+        ("b", 0): {"click": 1, "view": 8, "buy": 8},
+    }
+
+
 def test_a_label_without_parent_belongs_to_the_impression() -> None:
     labels = [Label(name="click"), Label(name="view"), Label(name="buy", parent="click")]
     joined = by_id([("a", 0)], [], [("a", 12, "view"), ("a", 12.5, "view")], labels=labels)
     assert labels_of(joined) == {("a", 0): (0, 1, 0)}
     assert reasons_of(joined, "conversions") == [("a", 12.5, "outside_conversion_window")]
+    several = by_id([("a", 0)], [], [("a", 3, "view"), ("a", 1, "view"), ("a", 2, "view")], labels=labels)
+    assert times_of(several) == {("a", 0): {"view": 1}}
 
 
 def test_last_touch() -> None:
@@ -206,75 +248,99 @@ def test_labels_must_form_a_tree(labels: list[Label], message: str) -> None:
 # ----------------------------------------------------------------------------- the reference, a row at a time
 
 
+PARENT = {"view": "click", "buy": "view"}
+ANCESTORS = {"view": ["click"], "buy": ["view", "click"]}
+
+
 def within(anchor: float, event: float, window: float | None) -> bool:
     return window is None or 0 <= event - anchor <= window
 
 
-def reference(impressions: list, clicks: list, conversions: list, rules: Join) -> tuple[dict, dict[str, list]]:
-    """Joins rows with the labels of `CHAIN`; rows are told apart by (key, hour) and, for conversions, the kind."""
-    touch = rules.attribution == "last_touch"
-    both = (
-        None
-        if rules.click_window_hours is None or rules.conversion_window_hours is None
-        else rules.click_window_hours + rules.conversion_window_hours
-    )
-    shown: list[tuple] = []
-    rejects: dict[str, list] = {"impressions": [], "clicks": [], "conversions": []}
-    for row in sorted(impressions, key=lambda row: row[1]):
-        if any(row[0] == other[0] and (not touch or row[1] == other[1]) for other in shown):
-            rejects["impressions"].append((*row, "duplicate"))
-        else:
-            shown.append(row)
+class Reference:
+    """Joins rows with the labels of `CHAIN`; rows are told apart by (key, hour) and, for conversions, the kind.
 
-    def latest(rows: list, event: tuple) -> tuple | None:
-        found = [row for row in rows if row[0] == event[0] and (not touch or row[1] <= event[1])]
+    Attributes:
+      since: By impression and label, the hour of the earliest event that sets it.
+      rejects: By stream, the rows that count for nothing with their reason.
+    """
+
+    def __init__(self, impressions: list, clicks: list, conversions: list, rules: Join):
+        self.rules = rules
+        self.touch = rules.attribution == "last_touch"
+        self.imply = rules.orphan_conversions == "imply_click"
+        self.rejects: dict[str, list] = {"impressions": [], "clicks": [], "conversions": []}
+        self.since: dict[tuple, dict[str, float]] = {}
+        self.kept: dict[tuple, tuple] = {}  # (key, time of the click) -> impression
+        self.seen: set[tuple] = set()
+        for row in sorted(impressions, key=lambda row: row[1]):
+            self.show(row)
+        self.keys = {row[0] for row in self.since}
+        for row in sorted(clicks, key=lambda row: row[1]):
+            self.click(row)
+        for row in sorted(conversions, key=lambda row: (row[2] != "view", row[1])):
+            self.convert(row)
+
+    def labels(self) -> dict[tuple, tuple[int, ...]]:
+        return {row: tuple(int(name in since) for name in ("click", *PARENT)) for row, since in self.since.items()}
+
+    def latest(self, rows: list, event: tuple) -> tuple | None:
+        found = [row for row in rows if row[0] == event[0] and (not self.touch or row[1] <= event[1])]
         return max(found, key=lambda row: row[1]) if found else None
 
-    label = {row: {"click": 0, "view": 0, "buy": 0} for row in shown}
-    keys = {row[0] for row in shown}
-    kept: dict[tuple, tuple] = {}  # (key, time of the click) -> impression
-    for row in sorted(clicks, key=lambda row: row[1]):
-        impression = latest(shown, row)
-        if row[0] not in keys:
-            rejects["clicks"].append((*row, "no_impression"))
-        elif impression is None or not within(impression[1], row[1], rules.click_window_hours):
-            rejects["clicks"].append((*row, "outside_click_window"))
-        elif label[impression]["click"]:
-            rejects["clicks"].append((*row, "duplicate"))
+    def show(self, row: tuple) -> None:
+        if any(row[0] == other[0] and (not self.touch or row[1] == other[1]) for other in self.since):
+            self.rejects["impressions"].append((*row, "duplicate"))
         else:
-            label[impression]["click"] = 1
-            kept[row] = impression
-    clicked = set(kept.values())
-    imply = rules.orphan_conversions == "imply_click"
-    parent = {"view": "click", "buy": "view"}
-    ancestors = {"view": ["click"], "buy": ["view", "click"]}
-    seen = set()
-    for row in sorted(conversions, key=lambda row: (row[2] != "view", row[1])):
-        kind = row[2]
-        if kind not in parent:
-            rejects["conversions"].append((*row, "unused_event"))
-            continue
-        if row[0] not in keys:
-            rejects["conversions"].append((*row, "no_impression"))
-            continue
-        click = latest(list(kept), row)
-        target = kept[click] if click and within(click[1], row[1], rules.conversion_window_hours) else None
-        if target is None and imply:
-            impression = latest(shown, row)
-            if impression and impression not in clicked and within(impression[1], row[1], both):
-                target = impression
+            self.since[row] = {}
+
+    def click(self, row: tuple) -> None:
+        impression = self.latest(list(self.since), row)
+        if row[0] not in self.keys:
+            self.rejects["clicks"].append((*row, "no_impression"))
+        elif impression is None or not within(impression[1], row[1], self.rules.click_window_hours):
+            self.rejects["clicks"].append((*row, "outside_click_window"))
+        elif "click" in self.since[impression]:
+            self.rejects["clicks"].append((*row, "duplicate"))
+        else:
+            self.since[impression]["click"] = row[1]
+            self.kept[row] = impression
+
+    def convert(self, row: tuple) -> None:
+        why = self.rejected(row)
+        if why is not None:
+            self.rejects["conversions"].append((*row, why))
+
+    def rejected(self, row: tuple) -> str | None:
+        """Sets the labels of a conversion, or says why it has none."""
+        key, hour, kind = row
+        if kind not in PARENT:
+            return "unused_event"
+        if key not in self.keys:
+            return "no_impression"
+        target = self.target(row)
         if target is None:
-            lost = "outside_conversion_window" if click or imply else f"no_{parent[kind]}"
-            rejects["conversions"].append((*row, lost))
-        elif not imply and not label[target][parent[kind]]:
-            rejects["conversions"].append((*row, f"no_{parent[kind]}"))
-        elif (target, kind) in seen:
-            rejects["conversions"].append((*row, "duplicate"))
-        else:
-            seen.add((target, kind))
-            for name in (kind, *(ancestors[kind] if imply else [])):
-                label[target][name] = 1
-    return {row: tuple(labels.values()) for row, labels in label.items()}, rejects
+            return (
+                "outside_conversion_window" if self.imply or self.latest(list(self.kept), row) else f"no_{PARENT[kind]}"
+            )
+        if not self.imply and PARENT[kind] not in self.since[target]:
+            return f"no_{PARENT[kind]}"
+        for name in (kind, *(ANCESTORS[kind] if self.imply else [])):
+            self.since[target][name] = min(hour, self.since[target].get(name, hour))
+        repeated = (target, kind) in self.seen
+        self.seen.add((target, kind))
+        return "duplicate" if repeated else None
+
+    def target(self, row: tuple) -> tuple | None:
+        """Returns the impression of a conversion."""
+        click = self.latest(list(self.kept), row)
+        if click and within(click[1], row[1], self.rules.conversion_window_hours):
+            return self.kept[click]
+        impression = self.latest(list(self.since), row) if self.imply else None
+        if impression is None or impression in self.kept.values():
+            return None
+        windows = (self.rules.click_window_hours, self.rules.conversion_window_hours)
+        both = None if None in windows else sum(window for window in windows if window is not None)
+        return impression if within(impression[1], row[1], both) else None
 
 
 key = st.sampled_from(["a", "b", "c"])
@@ -304,8 +370,10 @@ def test_equals_the_reference_in_any_order_and_adds_up(
     impressions: list, clicks: list, conversions: list, rules: Join, order: random.Random
 ) -> None:
     joined = by_id(impressions, clicks, conversions, rules)
-    expected, rejects = reference(impressions, clicks, conversions, rules)
-    assert labels_of(joined) == expected
+    expected = Reference(impressions, clicks, conversions, rules)
+    rejects = expected.rejects
+    assert labels_of(joined) == expected.labels()
+    assert times_of(joined) == expected.since
     for stream in ("impressions", "clicks"):
         assert reasons_of(joined, stream) == sorted(rejects[stream])
     got = [(r["id"], r[TIME] / HOUR, r[EVENT], r[REASON]) for r in joined.rejects["conversions"].to_dicts()]

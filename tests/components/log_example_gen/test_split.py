@@ -5,12 +5,15 @@ import datetime
 import polars as pl
 import pytest
 
+from tandem.components.log_example_gen.dates import describe_period, describe_us
+from tandem.components.log_example_gen.derived import derive
+from tandem.components.log_example_gen.finality import with_finality
 from tandem.components.log_example_gen.labelled import check_labels
 from tandem.components.log_example_gen.records import REASON, TIME
 from tandem.components.log_example_gen.settings import Label, LogSettings, Split
 from tandem.components.log_example_gen.side_tables import attach, one_per_key
 from tandem.components.log_example_gen.sources import LogsError
-from tandem.components.log_example_gen.split import by_file, by_time, derive, describe, describe_us, with_finality
+from tandem.components.log_example_gen.split import by_file, by_time
 
 DAY = 86_400_000_000
 SPLIT = Split.model_validate(
@@ -54,7 +57,7 @@ def test_hours_and_days_are_those_of_utc() -> None:
 
 
 def test_periods_in_words() -> None:
-    assert [describe(period) for period in SPLIT.periods().values()] == [
+    assert [describe_period(period) for period in SPLIT.periods().values()] == [
         "from 1970-01-02 00:00:00+00:00 before 1970-01-04 00:00:00+00:00",
         "from 1970-01-05 00:00:00+00:00 before 1970-01-06 00:00:00+00:00",
         "from 1970-01-06 00:00:00+00:00",

@@ -4,6 +4,7 @@ import json
 import logging
 import pathlib
 import posixpath
+from typing import TYPE_CHECKING
 
 import pytest
 import tensorflow as tf
@@ -14,7 +15,6 @@ from tandem.components.pusher.driver import Driver
 from tandem.components.pusher.executor import Executor, ForeignBlessingError
 from tandem.components.pusher.local_model import local_model
 from tandem.components.pusher.versions import fingerprint
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

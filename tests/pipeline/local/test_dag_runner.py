@@ -57,14 +57,10 @@ class Moody(base_component.BaseComponent):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs two components; returns the runner and the lines shown."""
-    schema_file = tmp_path / "schema.pbtxt"
-    schema_file.write_text('feature { name: "a" type: BYTES }')
 
-    def run(mood="good", setting="1", schema=None):
+    def run(mood="good", setting="1", schema='feature { name: "a" type: BYTES }'):
         monkeypatch.setattr(MoodyExecutor, "mood", mood)
-        if schema is not None:
-            schema_file.write_text(schema)
-        source = CuratedSchema(schema_file=str(schema_file))
+        source = CuratedSchema(schema)
         pipeline = Pipeline(
             pipeline_name="test",
             pipeline_root=str(tmp_path / "artifacts"),

@@ -1,0 +1,157 @@
+"""Blocks -> blocks: what makes examples of rows, one thing at a time.
+
+A step that is to stand between two of these takes a PCollection of `ExampleBlock` and gives one (see `pipeline.build`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import apache_beam as beam
+import numpy as np
+import polars as pl
+
+from tandem.components.log_example_gen.beam_steps.outputs import by_reason, counted, rejected, times
+from tandem.components.log_example_gen.blocks import ExampleBlock
+from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, Counts, merged
+from tandem.components.log_example_gen.finality import with_finality
+from tandem.components.log_example_gen.join import join
+from tandem.components.log_example_gen.labelled import check_labels
+from tandem.components.log_example_gen.records import (
+    CLICKS,
+    CONVERSIONS,
+    FILE,
+    IMPRESSIONS,
+    OUTSIDE_SPLIT,
+    REASON,
+    ROW,
+    TABLE,
+    set_aside,
+    stack,
+)
+from tandem.components.log_example_gen.settings import OBSERVED_UNTIL
+from tandem.components.log_example_gen.side_tables import attach
+from tandem.components.log_example_gen.split import by_file, by_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tandem.components.log_example_gen.plan import Plan
+
+_LOG = logging.getLogger("tandem.ingest")
+
+
+class JoinShard(beam.DoFn):
+    """(shard, all its rows) -> a block of impressions with their labels."""
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+
+    def process(self, element: tuple[int, Iterable[tuple[str, pl.DataFrame]]]) -> Iterator[Any]:
+        """Joins one shard."""
+        shard, packed = element
+        logs = self._plan.logs
+        if logs.join is None or logs.clicks is None:
+            raise RuntimeError("a shard is joined, but the settings say nothing of a join")
+        parts = {source.name: [source.no_rows()] for source in self._plan.streams}
+        for name, some in packed:
+            parts[name].append(some)
+        rows = {name: stack(some) for name, some in parts.items()}
+        del parts
+        told = ", ".join(f"{len(some):,} {name}" for name, some in rows.items())
+        _LOG.info("joining shard %d of %d: %s", shard + 1, self._plan.shards, told)
+        joined = join(
+            rows[IMPRESSIONS], rows[CLICKS], rows.get(CONVERSIONS), logs.join, self._plan.labels, logs.clicks.label
+        )
+        outcomes = {name: by_reason(joined.rejects[name]) for name in rows}
+        for name in rows:
+            if name in joined.attached:
+                outcomes[name][ATTACHED] = joined.attached[name]
+            yield from rejected(name, joined.rejects[name], shard)
+        yield counted(merged([Counts(outcomes=outcomes), times(rows[IMPRESSIONS])]))
+        del rows
+        yield ExampleBlock(shard, 0, joined.examples)
+
+
+class CheckLabels(beam.DoFn):
+    """Reads the labels of a labelled table's rows."""
+
+    def __init__(self, plan: Plan):
+        self._labels = plan.labels
+
+    def process(self, block: ExampleBlock) -> Iterator[Any]:
+        """Checks one block."""
+        rows, unsound = check_labels(block.rows, self._labels)
+        yield counted(Counts(outcomes={TABLE: by_reason(unsound)}))
+        yield from rejected(TABLE, unsound, block.part)
+        yield dataclasses.replace(block, rows=rows)
+
+
+class AddFinality(beam.DoFn):
+    """Says of each label whether it can still change, and (where that is wanted) in each row when the logs end."""
+
+    def __init__(self, plan: Plan):
+        self._delays = plan.label_delays
+        self._told = plan.observed_until
+
+    def process(self, block: ExampleBlock, observed_until_us: int) -> Iterator[Any]:
+        """Adds columns to one block."""
+        rows = with_finality(block.rows, self._delays, observed_until_us)
+        if self._told:
+            rows = rows.with_columns(pl.lit(observed_until_us, pl.Int64).alias(OBSERVED_UNTIL))
+        yield counted(Counts(observed_until_us=observed_until_us))
+        yield dataclasses.replace(block, rows=rows)
+
+
+class SplitBlock(beam.DoFn):
+    """Divides a block by what its rows are for: a block per split."""
+
+    def __init__(self, plan: Plan):
+        self._split = plan.logs.split
+        self._source = plan.streams[0]
+        by_files = self._split.train.files is not None
+        self._of_file = by_file([file.name for file in self._source.files], self._split) if by_files else None
+
+    def process(self, block: ExampleBlock) -> Iterator[Any]:
+        """Divides one block."""
+        name = self._source.name
+        splits, outside = self._divided(block)
+        outside = outside.select(*self._source.columns, FILE, ROW, REASON)
+        outcomes = Counter({f"{EXAMPLES}.{split}": len(rows) for split, rows in splits.items()})
+        yield counted(Counts(outcomes={name: outcomes + by_reason(outside)}))
+        yield from rejected(name, outside, block.part)
+        for split, rows in splits.items():
+            if not rows.is_empty():
+                yield dataclasses.replace(block, rows=rows, split=split)
+
+    def _divided(self, block: ExampleBlock) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+        if self._of_file is None:
+            return by_time(block.rows, self._split)
+        split = self._of_file[self._source.files[block.part].name]
+        if split is None:
+            return {}, set_aside(block.rows, OUTSIDE_SPLIT)
+        return {split: block.rows}, set_aside(block.rows.clear(), OUTSIDE_SPLIT)
+
+
+class AttachSides(beam.DoFn):
+    """Adds the serialized features of the side tables, by their keys."""
+
+    def __init__(self, plan: Plan):
+        self._keys = {side.name: side.keys[0] for side in plan.sides}
+
+    def process(self, block: ExampleBlock, tables: Mapping[str, pl.DataFrame]) -> Iterator[Any]:
+        """Adds columns to one block."""
+        rows, unmatched = block.rows, Counter[str]()
+        for name, key in self._keys.items():
+            rows, unmatched[name] = attach(rows, tables[name], key)
+        yield counted(Counts(unmatched=+unmatched))
+        yield dataclasses.replace(block, rows=rows)
+
+
+def shuffled(block: ExampleBlock) -> ExampleBlock:
+    """Shuffles rows the same way every time: tables are often sorted, and training reads them in this order."""
+    order = np.random.default_rng((block.part, len(block.rows))).permutation(len(block.rows))
+    return dataclasses.replace(block, rows=block.rows[order])

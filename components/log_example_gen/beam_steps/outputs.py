@@ -1,0 +1,79 @@
+"""What every step gives besides its main output: the rows that it sets aside, and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import apache_beam as beam
+import polars as pl
+
+from tandem.components.log_example_gen.beam_steps import coders  # noqa: F401  (registers them)
+from tandem.components.log_example_gen.counts import Counts, merged
+from tandem.components.log_example_gen.records import REASON, TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAIN, REJECTS, COUNTS = "main", "rejects", "counts"
+
+RejectKey = tuple[str, str, int]
+"""The source, the reason, and the part: the rejects of a key go into one file."""
+
+
+def rejected(source: str, rows: pl.DataFrame, part: int) -> Iterator[Any]:
+    """Gives rows that were set aside (with `REASON`) to where they are written."""
+    for (why,), some in rows.partition_by(REASON, as_dict=True).items():
+        yield beam.pvalue.TaggedOutput(REJECTS, ((source, why, part), some))
+
+
+def counted(counts: Counts) -> Any:
+    """Gives counts to where they are added up."""
+    return beam.pvalue.TaggedOutput(COUNTS, counts)
+
+
+def by_reason(rows: pl.DataFrame) -> Counter[str]:
+    """Returns how many rows were set aside for each reason."""
+    return Counter(dict(rows.get_column(REASON).value_counts().iter_rows()))
+
+
+def times(rows: pl.DataFrame) -> Counts:
+    """Returns the earliest and the latest time of rows."""
+    if TIME not in rows.columns or rows.is_empty():
+        return Counts()
+    first, last = rows.select(pl.col(TIME).min().alias("first"), pl.col(TIME).max().alias("last")).row(0)
+    return Counts(first_us=first, last_us=last)
+
+
+def step(do_fn: beam.DoFn, *sides: Any, gives: Any, further: tuple[str, ...] = ()) -> Any:
+    """Returns a transform whose outputs `Account.main` takes, once it is applied.
+
+    Args:
+      do_fn: Gives `rejected(...)` and `counted(...)` besides its main output.
+      *sides: Its side inputs.
+      gives: The type of the main output.
+      further: Names of other outputs.
+    """
+    return beam.ParDo(do_fn, *sides).with_output_types(gives).with_outputs(REJECTS, COUNTS, *further, main=MAIN)
+
+
+class Account:
+    """Gathers, while a pipeline is built, what its steps give besides their main output."""
+
+    def __init__(self) -> None:
+        self._rejects: list[Any] = []
+        self._counts: list[Any] = []
+
+    def main(self, outputs: Any) -> Any:
+        """Takes the outputs of a step down, and returns the main one."""
+        self._rejects.append(outputs[REJECTS])
+        self._counts.append(outputs[COUNTS])
+        return outputs[MAIN]
+
+    def rejects(self) -> Any:
+        """Returns ((source, reason, part), rows) of all steps."""
+        return self._rejects | "AllRejects" >> beam.Flatten().with_output_types(tuple[RejectKey, pl.DataFrame])
+
+    def counts(self) -> Any:
+        """Returns the counts of all steps, added up."""
+        return self._counts | "AllCounts" >> beam.Flatten() | "AddUp" >> beam.CombineGlobally(merged)

@@ -1,0 +1,39 @@
+"""Typed values, of JSON and Parquet, as the texts that all cells are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+EXACT_IN_DOUBLE = 2**53
+
+
+def texts(frame: pl.DataFrame, name: str, rows: int) -> pl.Series | None:
+    """Returns a column as text or lists of text; None for what is neither a scalar nor a list of scalars.
+
+    Args:
+      frame: Values of any type.
+      name: The column; one that is not there has empty cells.
+      rows: How many rows there are, also where there is no column.
+    """
+    if name not in frame.columns:
+        return pl.Series(name, [""], pl.String).new_from_index(0, rows)
+    column = frame.get_column(name)
+    dtype = column.dtype
+    if isinstance(dtype, pl.List):
+        inner = dtype.inner
+        if isinstance(inner, pl.List | pl.Struct | pl.Array | pl.Datetime | pl.Object):
+            return None
+        return column.list.eval(_scalar_text(pl.element(), inner).drop_nulls())
+    if isinstance(dtype, pl.Struct | pl.Array | pl.Object):
+        return None
+    return frame.select(_scalar_text(pl.col(name), dtype).fill_null("")).to_series()
+
+
+def _scalar_text(value: pl.Expr, dtype: Any) -> pl.Expr:
+    """Writes whole numbers without a point, so that 5 and 5.0 are the same id."""
+    if dtype.is_float():
+        whole = value.is_finite() & (value == value.round()) & (value.abs() < EXACT_IN_DOUBLE)
+        return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
+    return value.cast(pl.String)
