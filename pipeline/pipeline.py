@@ -98,7 +98,6 @@ def _data_part(config: Config, digest_index: str | None) -> _DataPart:
         columns=config.columns(),
         labels=config.labels(),
         data_dir=config.data_folder,
-        code_version="",
         digest_index=digest_index,
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"], stats_options=_stats_options(config))
@@ -139,7 +138,6 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["blessed_model"],
         plan=evaluation_plan(config.evaluation, config.task_graph, config.logs.label_delays(config.task_graph.labels)),
-        code_version="",
     )
     pusher = AtomicPusher(
         model=trainer.outputs["model"],
@@ -149,7 +147,6 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
     )
     report = RunReport(
         settings=report_settings(config),
-        code_version="",
         evaluation=evaluator.outputs["evaluation"],
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],

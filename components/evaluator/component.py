@@ -26,7 +26,6 @@ class ModelEvaluatorSpec(types.ComponentSpec):
     PARAMETERS: Mapping[str, ExecutionParameter] = {
         PLAN_KEY: ExecutionParameter(type=str),
         keys.EXAMPLE_SPLITS_KEY: ExecutionParameter(type=str),
-        "code_version": ExecutionParameter(type=str),
     }
     INPUTS: Mapping[str, ChannelParameter] = {
         keys.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
@@ -59,7 +58,6 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
         examples: types.BaseChannel[Any],
         model: types.BaseChannel[Any],
         plan: EvaluationPlan,
-        code_version: str,
         baseline_model: types.BaseChannel[Any] | None = None,
         example_splits: tuple[str, ...] = ("eval",),
     ):
@@ -69,7 +67,6 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
           examples: Raw examples with label columns.
           model: The candidate: a SavedModel whose `serving_default` takes serialized examples.
           plan: What is evaluated, and the thresholds.
-          code_version: Changes when the code of the evaluation does, so that results are not taken from the cache.
           baseline_model: The last blessed model; its custom property `has_model` is 0 where there is none.
           example_splits: The splits that the model is judged on.
         """
@@ -79,7 +76,6 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
             baseline_model=baseline_model,
             plan=plan.model_dump_json(),
             example_splits=json_utils.dumps(list(example_splits)),
-            code_version=code_version,
             evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),
         )

@@ -40,7 +40,6 @@ class LogExampleGenSpec(ComponentSpec):
         executor.LABELS: ExecutionParameter(type=str),
         executor.DATA_DIR: ExecutionParameter(type=str),
         executor.OBSERVED_UNTIL_KEY: ExecutionParameter(type=int),
-        executor.CODE_VERSION: ExecutionParameter(type=str),
         executor.FINGERPRINT: ExecutionParameter(type=str),
         executor.FAILURE_DIR: ExecutionParameter(type=str),
     }
@@ -70,7 +69,6 @@ class LogExampleGen(base_beam_component.BaseBeamComponent):
         columns: Mapping[str, ExampleColumn],
         labels: Sequence[Label],
         data_dir: str,
-        code_version: str,
         failure_dir: str = "",
         observed_until: bool = False,
         digest_index: str | None = None,
@@ -86,7 +84,6 @@ class LogExampleGen(base_beam_component.BaseBeamComponent):
           columns: What goes into the examples, by name.
           labels: All labels.
           data_dir: The folder (or URI) that the globs of the settings are relative to.
-          code_version: Changes when the code of this step does; part of the cache key.
           failure_dir: Where the quarantine is copied to when the run fails; empty: a folder `failed` beside the
             outputs.
           observed_until: Whether every example says when the logs end (`observed_until_us`).
@@ -109,7 +106,6 @@ class LogExampleGen(base_beam_component.BaseBeamComponent):
                     executor.LABELS: json.dumps([label.model_dump() for label in labels]),
                     executor.DATA_DIR: data_dir,
                     executor.OBSERVED_UNTIL_KEY: int(observed_until),
-                    executor.CODE_VERSION: code_version,
                     executor.FINGERPRINT: _fingerprint(logs, data_dir, digest_index),
                     executor.FAILURE_DIR: failure_dir,
                     executor.EXAMPLES_KEY: Channel(type=standard_artifacts.Examples),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tandem.components.log_example_gen.plan import Plan
 
 LOGS, COLUMNS, LABELS, DATA_DIR, OBSERVED_UNTIL_KEY = "logs", "columns", "labels", "data_dir", "observed_until"
-CODE_VERSION, FINGERPRINT, FAILURE_DIR = "code_version", "fingerprint", "failure_dir"
+FINGERPRINT, FAILURE_DIR = "fingerprint", "failure_dir"
 EXAMPLES_KEY, QUARANTINE = "examples", "quarantine"
 COUNTS_FILE = "counts.json"
 

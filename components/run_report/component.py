@@ -26,7 +26,6 @@ class RunReportSpec(types.ComponentSpec):
 
     PARAMETERS: Mapping[str, ExecutionParameter] = {
         keys.SETTINGS: ExecutionParameter(type=str),
-        keys.CODE_VERSION: ExecutionParameter(type=str),
     }
     INPUTS: Mapping[str, ChannelParameter] = {
         keys.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -57,19 +56,17 @@ class RunReport(base_component.BaseComponent):
     SPEC_CLASS = RunReportSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(keys.Executor)
 
-    def __init__(self, settings: ReportSettings, code_version: str, **inputs: types.BaseChannel[types.Artifact]):
+    def __init__(self, settings: ReportSettings, **inputs: types.BaseChannel[types.Artifact]):
         """Makes the component.
 
         Args:
           settings: What stands in no artifact.
-          code_version: Changes when the code of the report, or its templates, do.
           **inputs: The channels by the names in `RunReportSpec.INPUTS`, all of them.
         """
         super().__init__(
             RunReportSpec(
                 **{
                     keys.SETTINGS: settings.model_dump_json(),
-                    keys.CODE_VERSION: code_version,
                     keys.REPORT: types.Channel(type=simple_artifacts.File),
                 },
                 **inputs,

@@ -43,7 +43,7 @@ from tandem.components.run_report.facts import (
 from tandem.components.run_report.settings import ReportSettings
 from tandem.models.tasks import Output
 
-SETTINGS, CODE_VERSION = "settings", "code_version"
+SETTINGS = "settings"
 EVALUATION, MODEL, MODEL_RUN, BASELINE, PUSHED_MODEL = "evaluation", "model", "model_run", "baseline", "pushed_model"
 EXAMPLES, QUARANTINE, STATISTICS, SCHEMA, ANOMALIES = "examples", "quarantine", "statistics", "schema", "anomalies"
 TRANSFORM_GRAPH, TRANSFORMED_EXAMPLES = "transform_graph", "transformed_examples"

@@ -19,7 +19,7 @@ def _evaluator(plan: EvaluationPlan, **channels: types.BaseChannel) -> ModelEval
     channels.setdefault("examples", types.Channel(type=standard_artifacts.Examples))
     channels.setdefault("model", types.Channel(type=standard_artifacts.Model))
     channels.setdefault("baseline_model", types.Channel(type=standard_artifacts.Model))
-    return ModelEvaluator(plan=plan, code_version="abc", **channels)
+    return ModelEvaluator(plan=plan, **channels)
 
 
 @pytest.fixture
@@ -34,7 +34,6 @@ def test_properties_and_channels(plan: EvaluationPlan) -> None:
     assert component.outputs["blessing"].type is standard_artifacts.ModelBlessing
     assert component.outputs["evaluation"].type is standard_artifacts.ModelEvaluation
     assert component.executor_spec.executor_class is Executor
-    assert component.exec_properties["code_version"] == "abc"
     assert component.exec_properties["example_splits"] == '["eval"]'
     assert EvaluationPlan.model_validate_json(component.exec_properties["plan"]) == plan
 
@@ -59,5 +58,4 @@ def test_compiles_for_kubeflow(plan: EvaluationPlan, tmp_path: Any) -> None:
     )
     task = job["pipelineSpec"]["root"]["dag"]["tasks"]["ModelEvaluator"]
     parameters = task["inputs"]["parameters"]
-    assert parameters["code_version"]["runtimeValue"]["constant"] == "abc"
     assert EvaluationPlan.model_validate_json(parameters["plan"]["runtimeValue"]["constant"]) == plan

@@ -64,7 +64,6 @@ def evaluate(
             {
                 "plan": plan if isinstance(plan, str) else plan.model_dump_json(),
                 "example_splits": json_utils.dumps(["eval"]),
-                "code_version": "1",
             },
         )
         return SimpleNamespace(

@@ -70,9 +70,7 @@ def folder(tmp_path: Path) -> Path:
 
 def step(settings: dict[str, Any], folder: Path | str, **more: Any) -> LogExampleGen:
     logs = LogSettings.model_validate(settings)
-    return LogExampleGen(
-        **{"logs": logs, "columns": COLUMNS, "labels": LABELS, "data_dir": str(folder), "code_version": "1", **more}
-    )
+    return LogExampleGen(**{"logs": logs, "columns": COLUMNS, "labels": LABELS, "data_dir": str(folder), **more})
 
 
 def read_examples(outputs: Any, split: str) -> list[dict[str, Any]]:

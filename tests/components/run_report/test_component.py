@@ -92,7 +92,7 @@ def inputs(full, tmp_path):
 def test_a_run_becomes_a_page(inputs, tmp_path):
     output = simple_artifacts.File()
     output.uri = str(tmp_path / "report" / "1")
-    Executor().Do(inputs, {"report": [output]}, {"settings": SETTINGS.model_dump_json(), "code_version": "1"})
+    Executor().Do(inputs, {"report": [output]}, {"settings": SETTINGS.model_dump_json()})
     text = (tmp_path / "report" / "1" / "report.html").read_text()
     assert "<h1>Do not ship: 1 of 10 bounds is not kept" in text
     assert "Compared with the last blessed model, version 41" in text

@@ -84,7 +84,7 @@ def test_one_more_format_is_a_reader_and_a_line(tmp_path: Path, monkeypatch: pyt
             "max_bad_share": 0.5,
         }
     )
-    outputs = run_step(LogExampleGen(logs, {"user": ExampleColumn()}, [Label(name="click")], str(tmp_path), "1"))
+    outputs = run_step(LogExampleGen(logs, {"user": ExampleColumn()}, [Label(name="click")], str(tmp_path)))
     assert outputs.rows("train") == [{"user": [b"u1"], "click": [1]}]
     assert outputs.rows("eval") == [{"user": [b"u2"], "click": [0]}]
     assert outputs.set_aside() == {
