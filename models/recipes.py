@@ -78,6 +78,7 @@ class Recipe:
       joint_heads: Whether the network's heads answer for the whole chain up to their task.
       balancer: How the losses are added up.
       steps: The stages of training, one after the other, by the name under which `model.steps` sets them up.
+      reads_ages: Whether a part of it reads how old labels are (`tandem.models.batch.Batch.ages`).
     """
 
     summary: str
@@ -88,6 +89,7 @@ class Recipe:
     joint_heads: bool = False
     balancer: Part[BalancerSettings] = FIXED_WEIGHTS
     steps: Mapping[str, Part[step_settings.StepSettings]] = field(default_factory=lambda: PLAIN)
+    reads_ages: bool = False
 
     @property
     def single_parts(self) -> dict[str, Part[Settings]]:

@@ -20,13 +20,14 @@ from tfx.proto import trainer_pb2
 from tandem.components.blessed_model.component import BlessedModel
 from tandem.components.curated_schema.component import CuratedSchema
 from tandem.components.evaluator.component import ModelEvaluator
-from tandem.components.evaluator.plan import evaluation_plan
+from tandem.components.evaluator.plan import EvaluationPlan, evaluation_plan
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.log_example_gen.component import LogExampleGen
-from tandem.components.log_example_gen.settings import own_columns
+from tandem.components.log_example_gen.settings import IMPRESSION_TIME, OBSERVED_UNTIL, own_columns, time_column
 from tandem.components.pusher.component import AtomicPusher
 from tandem.components.run_report.component import RunReport
 from tandem.models import recipe_check
+from tandem.models.recipes import RECIPES
 from tandem.pipeline import fingerprints
 from tandem.pipeline.report.settings import report_settings
 
@@ -61,12 +62,14 @@ def create_pipeline(
       ValueError: The model's settings cannot be built, or files of the logs are missing.
     """
     recipe_check.checked(config.model, config.task_graph)
-    data = _data_part(config, digest_index)
+    data = _data_part(config, digest_index, reads_ages(config))
     components = [*data.components, *_model_part(config, data, checkpoint_dir)]
     return _pipeline(config, components, root, metadata)
 
 
-def create_data_pipeline(config: Config, root: str, metadata: Any = None, digest_index: str | None = None) -> Pipeline:
+def create_data_pipeline(
+    config: Config, root: str, metadata: Any = None, digest_index: str | None = None, ages: bool | None = None
+) -> Pipeline:
     """Builds the pipeline up to the transformed examples; it shares finished components with the whole one.
 
     Args:
@@ -74,11 +77,13 @@ def create_data_pipeline(config: Config, root: str, metadata: Any = None, digest
       root: As in `create_pipeline`.
       metadata: As in `create_pipeline`.
       digest_index: As in `create_pipeline`.
+      ages: Whether the examples say how old labels are; None: where the configuration's recipe reads it.
 
     Raises:
-      ValueError: Files of the logs are missing.
+      ValueError: Files of the logs are missing, or a labelled table is asked for ages.
     """
-    return _pipeline(config, _data_part(config, digest_index).components, root, metadata)
+    ages = reads_ages(config) if ages is None else ages
+    return _pipeline(config, _data_part(config, digest_index, ages).components, root, metadata)
 
 
 class _DataPart(NamedTuple):
@@ -92,16 +97,17 @@ class _DataPart(NamedTuple):
     transform: BaseNode
 
 
-def _data_part(config: Config, digest_index: str | None) -> _DataPart:
+def _data_part(config: Config, digest_index: str | None, ages: bool) -> _DataPart:
     examples = LogExampleGen(
         logs=config.logs,
         columns=config.columns(),
         labels=config.labels(),
         data_dir=config.data_folder,
+        observed_until=ages,
         digest_index=digest_index,
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"], stats_options=_stats_options(config))
-    schema = _schema(config, statistics.outputs["statistics"])
+    schema = _schema(config, statistics.outputs["statistics"], ages)
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
@@ -114,7 +120,7 @@ def _data_part(config: Config, digest_index: str | None) -> _DataPart:
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn="tandem.models.preprocessing.preprocessing_fn",
-        custom_config=transform_settings(config),
+        custom_config=transform_settings(config, ages),
         disable_statistics=True,
     )
     transform.add_upstream_node(validator)  # where components run side by side, an anomaly stops the rest
@@ -137,7 +143,7 @@ def _model_part(config: Config, data: _DataPart, checkpoint_dir: str | None) -> 
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["blessed_model"],
-        plan=evaluation_plan(config.evaluation, config.task_graph, config.logs.label_delays(config.task_graph.labels)),
+        plan=_evaluation_plan(config),
     )
     pusher = AtomicPusher(
         model=trainer.outputs["model"],
@@ -197,11 +203,25 @@ def _pipeline(config: Config, components: list[BaseNode], root: str, metadata: A
     )
 
 
-def transform_settings(config: Config) -> dict[str, Any]:
-    """What the transform graph depends on."""
+def reads_ages(config: Config) -> bool:
+    """Whether the recipe of a configuration reads how old labels are."""
+    return RECIPES[config.model.recipe].reads_ages
+
+
+def transform_settings(config: Config, ages: bool = False) -> dict[str, Any]:
+    """What the transform graph depends on.
+
+    Args:
+      config: The configuration.
+      ages: Whether it gives the ages of labels.
+    """
+    labels = config.task_graph.labels
+    columns = {"shown": IMPRESSION_TIME, "set": [time_column(label) for label in labels], "until": OBSERVED_UNTIL}
     return {
         "features": [feature.model_dump(mode="json", exclude={"embedding_dim"}) for feature in config.features],
-        "labels": list(config.task_graph.labels),
+        "labels": list(labels),
+        "weights": [list(names) for names in config.weights().values()],
+        "ages": columns if ages else None,
     }
 
 
@@ -213,14 +233,27 @@ def trainer_settings(config: Config) -> dict[str, Any]:
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json"),
         "has_validation": config.logs.split.validation is not None,
+        "weighted": any(config.weights().values()),
+        "aged": reads_ages(config),
         "code_version": fingerprints.fingerprint(fingerprints.COMPONENTS["Trainer"]),
     }
 
 
-def _schema(config: Config, statistics: BaseChannel[Any]) -> BaseNode:
+def _evaluation_plan(config: Config) -> EvaluationPlan:
+    graph = config.task_graph
+    return evaluation_plan(config.evaluation, graph, config.logs.label_delays(graph.labels), weights_of_outputs(config))
+
+
+def weights_of_outputs(config: Config) -> dict[str, tuple[str, ...]]:
+    """Returns, by output of the model, the columns whose product weighs its rows: those of its task."""
+    weights = config.weights()
+    return {output.name: weights[output.task] for output in config.task_graph.outputs()}
+
+
+def _schema(config: Config, statistics: BaseChannel[Any], ages: bool) -> BaseNode:
     """The curated schema, or one inferred from the data."""
     if config.schema_path is not None:
-        own = own_columns(config.logs, config.task_graph.labels)
+        own = own_columns(config.logs, config.task_graph.labels, observed_until=ages)
         try:
             return CuratedSchema(config.schema_path.read_text(encoding="utf-8"), own)
         except ValueError as error:

@@ -301,6 +301,12 @@ class LogSettings(Settings):
         main = self.impressions or self.table
         return main.weight if main is not None else None
 
+    @property
+    def weight_place(self) -> tuple[tuple[str, ...], str] | None:
+        """Where a configuration names the column that weighs rows, and that column; None: all weigh the same."""
+        section = "impressions" if self.impressions is not None else "table"
+        return None if self.weight is None else (("logs", section, "weight"), self.weight)
+
     def label_delays(self, names: Iterable[str]) -> dict[str, datetime.timedelta]:
         """Returns how long after its impression each label may still change; those of labels that have a window.
 

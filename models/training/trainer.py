@@ -44,6 +44,7 @@ class TrainerConfig(BaseModel, extra="forbid", frozen=True):
       code_version: Digest of the code that trains; it only makes a change of code a change of input.
       has_validation: Whether the evaluation files are a validation part; if not, they are left alone.
       weighted: Whether the examples have weights.
+      aged: Whether the examples have ages of labels, and the recipe reads them.
       checkpoint_dir: Where checkpoints lie while training is not over. It must outlive a failed attempt, and be the
         same for the next one. None: `checkpoints` beside the folders of this component's outputs.
     """
@@ -55,6 +56,7 @@ class TrainerConfig(BaseModel, extra="forbid", frozen=True):
     code_version: str
     has_validation: bool = False
     weighted: bool = False
+    aged: bool = False
     checkpoint_dir: str | None = None
 
     def learned_from(self) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def fit(
     with replicas.scope():
         learner = build(config.model, graph, layout, tokens)
     files = inputs.train
-    rows = RowFormat(layout, len(graph), config.weighted)
+    rows = RowFormat(layout, len(graph), config.weighted, config.aged)
     passes = shuffled_passes(files, rows, settings.batch_size, settings.shuffle_rows, settings.seed)
     validation = read_examples(inputs.validation, rows, VALIDATION_BATCH_SIZE) if inputs.validation else None
     sample = read_examples(files, rows, settings.batch_size).take(BATCHES_FOR_BASE_RATES)

@@ -7,10 +7,12 @@ Everything lies in `<output>/bench`. A run whose report is there, for the same s
 
 from __future__ import annotations
 
+import functools
 import shutil
 import time
 from typing import TYPE_CHECKING
 
+from tandem.models.recipes import RECIPES
 from tandem.pipeline import environment
 from tandem.pipeline.bench.plan import make_plan
 from tandem.pipeline.local import progress, runner
@@ -55,7 +57,8 @@ def run(
             from tandem.pipeline.bench import results
             from tandem.pipeline.pipeline import create_data_pipeline
             from tandem.pipeline.trials.jobs import files_of, make_jobs
-        artifacts, _ = runner.run_components(config, console, create_data_pipeline)
+        ages = any(RECIPES[run.system].reads_ages for run in plan if run.system in RECIPES)
+        artifacts, _ = runner.run_components(config, console, functools.partial(create_data_pipeline, ages=ages))
         folder = config.output_dir / FOLDER
         jobs = make_jobs(config, files_of(config, artifacts), plan, folder)
         shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # of a benchmark that was killed

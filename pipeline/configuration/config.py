@@ -25,7 +25,7 @@ from tandem.models.features import Feature
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.tasks import Task, TaskGraph
 from tandem.pipeline.configuration import built_in, yaml_file
-from tandem.pipeline.configuration.columns import columns, uses
+from tandem.pipeline.configuration.columns import columns, uses, uses_of_weights
 from tandem.pipeline.configuration.contradictions import contradictions
 from tandem.pipeline.configuration.errors import ConfigError
 from tandem.settings import Settings
@@ -177,16 +177,22 @@ class Config(Settings):
         return None if self.schema_file is None else _absolute(self._file.parent / self.schema_file)
 
     def columns(self) -> dict[str, ExampleColumn]:
-        """Returns the columns that the examples need: those of the features, the slices and the user groups.
+        """Returns the columns that the examples need: those of features, slices, user groups and weights.
 
         Raises:
           ConfigError: A column is asked for in two ways.
         """
         evaluation = self.evaluation
-        found, problems = columns(uses(enumerate(self.features), enumerate(evaluation.slices), evaluation.group_by))
+        asked = uses(enumerate(self.features), enumerate(evaluation.slices), evaluation.group_by)
+        weights = uses_of_weights(self.logs.weight_place, enumerate(self.tasks))
+        found, problems = columns((*asked, *weights))
         if problems:
             raise ConfigError(f"{key_path(path, None)}: {sentence}" for path, sentence in problems)
         return found
+
+    def weights(self) -> dict[str, tuple[str, ...]]:
+        """Returns, by task, parents first, the columns whose product weighs its rows; none: all rows alike."""
+        return self.task_graph.weights(self.logs.weight)
 
     def labels(self) -> list[Label]:
         """Returns the labels that the examples need, parents first."""

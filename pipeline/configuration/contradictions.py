@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from tandem.components.evaluator.settings import EvaluationSettings, Threshold
 from tandem.models import recipe_check
 from tandem.models.features import FeatureLayout
+from tandem.models.recipes import RECIPES
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import TaskGraph
-from tandem.pipeline.configuration.columns import Use, columns, uses
+from tandem.pipeline.configuration.columns import Use, columns, uses, uses_of_weights
 from tandem.validation.draft import Draft, Unclear
 from tandem.validation.words import unknown
 
@@ -41,10 +42,12 @@ def contradictions(config: Draft[Any], folder: FilePath) -> list[Problem]:
         _about_columns(config),
         _known_too_late(config),
         _about_labels(config),
+        _about_weights(config),
         _about_stopping(config),
         _about_outputs(config),
         _about_sound_thresholds(config),
         _about_the_recipe(config),
+        _about_ages(config),
         _about_files(config, folder),
     )
     found: dict[Problem, None] = {}
@@ -88,6 +91,18 @@ def _uses(config: Draft[Any]) -> Iterator[Use]:
         with suppress(AttributeError):
             yield from uses([feature], [], None)
     yield from uses([], _sound(config, "evaluation", "slices"), _known(config, "evaluation", "group_by"))
+    yield from _weights(config)
+
+
+def _weights(config: Draft[Any]) -> Iterator[Use]:
+    """The columns that clearly weigh rows."""
+    for section in ("impressions", "table"):
+        place = ("logs", section, "weight")
+        if (column := _known(config, *place)) is not None:
+            yield from uses_of_weights((place, column), [])
+    for task in _clear(config, "tasks"):
+        with suppress(AttributeError):
+            yield from uses_of_weights(None, [task])
 
 
 def _clear(config: Draft[Any], *path: str) -> Iterator[tuple[int, Any]]:
@@ -115,11 +130,15 @@ def _known(config: Draft[Any], *path: str) -> Any:
 
 
 def _known_too_late(config: Draft[Any]) -> Iterator[Problem]:
-    """Columns that are not known when the model has to answer, or that say what it has to answer."""
-    reasons = {label: "is a label" for _, _, label in _labels(config)}
+    """Columns that are not known when the model has to answer, or that say what it has to answer.
+
+    A weight may be known late: no model is asked for it.
+    """
+    labels = {label for _, _, label in _labels(config)}
     clicks, conversions = _known(config, "logs", "clicks"), _known(config, "logs", "conversions")
     if clicks is not None:
-        reasons[clicks.label] = "is a label"
+        labels.add(clicks.label)
+    reasons = dict.fromkeys(labels, "is a label")
     if conversions is not None and conversions.event is not None:
         reasons[conversions.event] = "is the kind of a conversion"
     join = _known(config, "logs", "join")
@@ -128,7 +147,7 @@ def _known_too_late(config: Draft[Any]) -> Iterator[Problem]:
     late = _known(config, "logs", "post_impression") or ()
     reasons |= dict.fromkeys(late, "is known only after the impression (logs.post_impression)")
     for use in _uses(config):
-        if use.column in reasons:
+        if use.column in (labels if use.wanted.weight else reasons):
             yield use.place, f"{use.user} is made of column '{use.column}', which {reasons[use.column]}"
 
 
@@ -160,6 +179,15 @@ def _labels_of_streams(clicks: ClickStream | None, conversions: ConversionStream
     if conversions is None:
         return [clicks.label]
     return None if conversions.label is None else [clicks.label, conversions.label]
+
+
+def _about_weights(config: Draft[Any]) -> Iterator[Problem]:
+    """Metrics that are to be weighted by nothing."""
+    place = ("evaluation", "weighted")
+    weighted, logs, tasks = config.read(*place), config.read("logs"), config.read("tasks")
+    if weighted and logs.weight is None and all(task.weight is None for task in tasks):
+        sections = "logs.impressions" if logs.table is None else "logs.table"
+        yield place, f"there are no row weights: give {sections} or a task a 'weight', the column that holds them"
 
 
 def _about_stopping(config: Draft[Any]) -> Iterator[Problem]:
@@ -215,6 +243,13 @@ def _about_the_recipe(config: Draft[Any]) -> Iterator[Problem]:
         graph = _graph(config)
     model = config.section("model", ModelSettings)
     yield from ((("model", *path), sentence) for path, sentence in recipe_check.problems_of(model, graph))
+
+
+def _about_ages(config: Draft[Any]) -> Iterator[Problem]:
+    """Recipes that read what a labelled table does not say."""
+    recipe = RECIPES.get(config.read("model", "recipe"))
+    if recipe is not None and recipe.reads_ages and config.read("logs", "table") is not None:
+        yield ("model", "recipe"), "this recipe reads when labels were set; a labelled table does not say so"
 
 
 def _about_files(config: Draft[Any], folder: FilePath) -> Iterator[Problem]:

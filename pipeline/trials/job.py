@@ -37,6 +37,7 @@ class Job(BaseModel, extra="forbid", frozen=True):
       trainer: A `tandem.models.training.trainer.TrainerConfig`, as plain data.
       files: What is read.
       group_by: The column that names the user.
+      weights: By output, the columns whose product weighs its rows in the metrics; None: all rows weigh the same.
       result: Where the report is written.
       log_file: Where everything goes that libraries say.
       scratch: A folder for what need not outlive the run.
@@ -50,6 +51,7 @@ class Job(BaseModel, extra="forbid", frozen=True):
     trainer: dict[str, Any]
     files: TrialFiles
     group_by: str
+    weights: dict[str, tuple[str, ...]] | None
     result: Path
     log_file: Path
     scratch: Path

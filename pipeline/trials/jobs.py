@@ -14,7 +14,7 @@ from tandem.models.training.dataset import matching_files
 from tandem.models.training.trainer import TrainerConfig
 from tandem.models.variants import settings_of
 from tandem.pipeline.fingerprints import TRIAL, fingerprint
-from tandem.pipeline.pipeline import trainer_settings
+from tandem.pipeline.pipeline import trainer_settings, weights_of_outputs
 from tandem.pipeline.trials.job import Job, TrialFiles
 from tandem.pipeline.trials.trial import LIGHTGBM, Trial
 
@@ -66,15 +66,24 @@ def make_jobs(config: Config, files: TrialFiles, runs: Iterable[Trial], folder: 
         *files.raw_evaluation,
         *files_below(files.transform_graph),
     ]
-    inputs = digest({"code": code, "group_by": config.evaluation.group_by}, read)
-    return [_job(config, files, run, folder, inputs) for run in runs]
+    weights = weights_of_outputs(config) if config.evaluation.weighted else None
+    inputs = digest({"code": code, "group_by": config.evaluation.group_by, "weights": weights}, read)
+    return [_job(config, files, run, folder, inputs, weights) for run in runs]
 
 
-def _job(config: Config, files: TrialFiles, run: Trial, folder: Path, inputs: str) -> Job:
+def _job(
+    config: Config,
+    files: TrialFiles,
+    run: Trial,
+    folder: Path,
+    inputs: str,
+    weights: dict[str, tuple[str, ...]] | None,
+) -> Job:
     is_network = run.system in RECIPES
     # What is no network does not depend on the model's settings.
     model = settings_of(run.system, run.variant, config.model) if is_network else ModelSettings()
     settings: dict[str, Any] = trainer_settings(config) | {"model": model.model_dump(mode="json")}
+    settings["aged"] = is_network and RECIPES[run.system].reads_ages
     # One process, one device: runs of one benchmark have to be comparable in speed, too.
     settings["training"] = settings["training"] | {"seed": run.seed, "distribution": "none"}
     learned_from = TrainerConfig.model_validate(settings).learned_from()
@@ -88,6 +97,7 @@ def _job(config: Config, files: TrialFiles, run: Trial, folder: Path, inputs: st
         trainer=settings,
         files=files,
         group_by=config.evaluation.group_by,
+        weights=weights,
         result=place / f"seed-{run.seed}.json",
         log_file=place / f"seed-{run.seed}.log",
         scratch=folder / "scratch",

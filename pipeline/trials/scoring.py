@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from tandem.models.tasks import TaskGraph
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 BATCH_ROWS = 4096
 LATENCY_ROWS, WARM_UP_CALLS, TIMED_CALLS = 512, 10, 50
 
@@ -34,7 +31,11 @@ Answer = Callable[[tf.Tensor], Mapping[str, Any]]
 
 
 def evaluate(
-    answer: Answer, files: Sequence[str], graph: TaskGraph, group_by: str
+    answer: Answer,
+    files: Sequence[str],
+    graph: TaskGraph,
+    group_by: str,
+    weights: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, dict[str, float | None]]:
     """Computes every metric of the catalog.
 
@@ -43,12 +44,15 @@ def evaluate(
       files: Raw examples, TFRecord with gzip.
       graph: The tasks.
       group_by: The column that names the user.
+      weights: By output, the columns whose product weighs its rows; None: all rows weigh the same.
 
     Returns:
       By output, then by metric; None where it has no value.
     """
     parts: dict[str, list[NDArray[Any]]] = {"": []}
     spec = {label: tf.io.FixedLenFeature([], tf.int64) for label in graph.labels}
+    weighing = sorted({column for columns in (weights or {}).values() for column in columns})
+    spec |= {column: tf.io.FixedLenFeature([], tf.float32) for column in weighing}
     for batch in _raw_examples(files):
         columns = tf.io.parse_example(batch, {**spec, group_by: tf.io.RaggedFeature(tf.string)})
         users = columns[group_by]
@@ -56,6 +60,8 @@ def evaluate(
         parts[""].append(user_codes(column, group_by))
         for label in graph.labels:
             parts.setdefault(f"label/{label}", []).append(columns[label].numpy().astype(np.int8))
+        for name in weighing:
+            parts.setdefault(f"weight/{name}", []).append(columns[name].numpy())
         for name, values in answer(batch).items():
             parts.setdefault(f"score/{name}", []).append(np.asarray(values, np.float32))
     rows = {name: np.concatenate(arrays) for name, arrays in parts.items()}
@@ -63,7 +69,14 @@ def evaluate(
     metrics = {}
     for output in graph.outputs():
         counted = np.ones(len(codes), bool) if output.given is None else rows[f"label/{output.given}"] == 1
-        estimates = output_estimates(codes, rows[f"label/{output.label}"], rows[f"score/{output.name}"], counted)
+        of_rows = [rows[f"weight/{column}"].astype(np.float64) for column in (weights or {}).get(output.name, ())]
+        estimates = output_estimates(
+            codes,
+            rows[f"label/{output.label}"],
+            rows[f"score/{output.name}"],
+            counted,
+            math.prod(of_rows) if of_rows else None,
+        )
         metrics[output.name] = {
             name: None if math.isnan(each.value) else each.value for name, each in estimates.items()
         }

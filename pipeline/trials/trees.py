@@ -7,7 +7,7 @@ A model per task. A task that is given another learns from its parent's positive
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -50,7 +50,7 @@ LARGEST_FLOAT32_ID = 2**24
 logger = logging.getLogger("tandem.train")
 
 
-def fit(graph: TaskGraph, layout: FeatureLayout, inputs: Inputs, seed: int) -> dict[str, Any]:
+def fit(graph: TaskGraph, layout: FeatureLayout, inputs: Inputs, seed: int, weighted: bool = False) -> dict[str, Any]:
     """Trains a model per task. The examples are held in memory.
 
     Args:
@@ -58,24 +58,24 @@ def fit(graph: TaskGraph, layout: FeatureLayout, inputs: Inputs, seed: int) -> d
       layout: Where the features stand.
       inputs: What to train on, and to stop by.
       seed: Of what rows and features a tree is shown.
+      weighted: Whether the examples have weights.
 
     Returns:
       By task name, a `lightgbm.Booster`.
     """
     import lightgbm
 
-    rows, labels = _read(inputs.train, layout, graph)
-    held_out = _read(inputs.validation, layout, graph) if inputs.validation else None
+    rows = RowFormat(layout, len(graph), weighted)
+    learned = _read(inputs.train, rows)
+    held_out = _read(inputs.validation, rows) if inputs.validation else None
     boosters = {}
     for task in graph:
         logger.info("growing trees for %s", task.name)
-        data = lightgbm.Dataset(
-            *_of_task(rows, labels, graph, task.name), categorical_feature=list(range(layout.width))
-        )
+        data = lightgbm.Dataset(**learned.of_task(graph, task.name), categorical_feature=list(range(layout.width)))
         validation: list[Any] = []
         callbacks: list[Any] = []
         if held_out:
-            validation = [data.create_valid(*_of_task(*held_out, graph, task.name))]
+            validation = [data.create_valid(**held_out.of_task(graph, task.name))]
             callbacks = [lightgbm.early_stopping(PATIENCE, verbose=False)]
         boosters[task.name] = lightgbm.train(
             {**SETTINGS, "seed": seed}, data, MOST_TREES, valid_sets=validation, callbacks=callbacks
@@ -110,21 +110,33 @@ def answer_of(boosters: Mapping[str, Any], graph: TaskGraph, layout: FeatureLayo
     return answer
 
 
-def _read(files: list[str], layout: FeatureLayout, graph: TaskGraph) -> tuple[_Numbers, dict[str, _Labels]]:
-    """Returns the features, [N, W + n], and the labels by name, [N]."""
-    features, labels = [], []
-    for batch in read_examples(files, RowFormat(layout, len(graph)), BATCH_ROWS):
+class _Rows(NamedTuple):
+    """All rows of some files: features [N, W + n], labels [N, T], weights [N, T] where there are any."""
+
+    features: _Numbers
+    labels: _Labels
+    weights: _Numbers | None
+
+    def of_task(self, graph: TaskGraph, task: str) -> dict[str, Any]:
+        """Returns the rows that a task learns from, as a `lightgbm.Dataset` is given them."""
+        place = graph.names.index(task)
+        mask = graph.masks(dict(zip(graph.labels, self.labels.T, strict=True)))[task]
+        chosen = slice(None) if mask is None else mask > 0
+        return {
+            "data": self.features[chosen],
+            "label": self.labels[chosen, place],
+            "weight": None if self.weights is None else self.weights[chosen, place],
+        }
+
+
+def _read(files: list[str], rows: RowFormat) -> _Rows:
+    features, labels, weights = [], [], []
+    for batch in read_examples(files, rows, BATCH_ROWS):
         features.append(_matrix({name: values.numpy() for name, values in batch.features.items()}))
         labels.append(batch.labels.numpy())
-    columns = np.concatenate(labels).T
-    return np.concatenate(features), dict(zip(graph.labels, columns, strict=True))
-
-
-def _of_task(rows: _Numbers, labels: Mapping[str, _Labels], graph: TaskGraph, task: str) -> tuple[_Numbers, _Labels]:
-    """Returns the rows that a task learns from, and their labels."""
-    mask = graph.masks(labels)[task]
-    chosen = slice(None) if mask is None else mask > 0
-    return rows[chosen], labels[graph.label(task)][chosen]
+        if batch.weights is not None:
+            weights.append(batch.weights.numpy())
+    return _Rows(np.concatenate(features), np.concatenate(labels), np.concatenate(weights) if weights else None)
 
 
 def _matrix(features: Mapping[str, NDArray[Any]]) -> _Numbers:

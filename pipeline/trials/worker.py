@@ -75,7 +75,7 @@ def _network(job: Job) -> TrialReport:
             return answers
 
         logger.info("evaluating")
-        metrics = evaluate(answer, job.files.raw_evaluation, trained.graph, job.group_by)
+        metrics = evaluate(answer, job.files.raw_evaluation, trained.graph, job.group_by, job.weights)
         latency = latency_ms(answer, job.files.raw_evaluation)
     inside = look_inside(trained.learner, trained.graph, trained.layout, job.files.evaluation)
     if checkpoints:
@@ -106,7 +106,7 @@ def _trees(job: Job) -> TrialReport:
     graph, layout = TaskGraph(config.tasks), FeatureLayout(config.features)
     inputs = Inputs(job.files.train, job.files.validation, job.files.transform_graph)
     started = time.monotonic()
-    boosters = trees.fit(graph, layout, inputs, job.seed)
+    boosters = trees.fit(graph, layout, inputs, job.seed, config.weighted)
     # Trees have no steps: a tree sees all rows.
     speed = Speed(examples=0, seconds=0.0, cpu_seconds=0.0, whole_seconds=time.monotonic() - started)
     answer = trees.answer_of(boosters, graph, layout, inputs.transform_graph)
@@ -115,7 +115,7 @@ def _trees(job: Job) -> TrialReport:
         variant=job.variant,
         seed=job.seed,
         digest=job.digest,
-        metrics=evaluate(answer, job.files.raw_evaluation, graph, job.group_by),
+        metrics=evaluate(answer, job.files.raw_evaluation, graph, job.group_by, job.weights),
         speed=speed,
         latency_ms=latency_ms(answer, job.files.raw_evaluation),
     )

@@ -105,6 +105,7 @@ def test_a_curated_schema_that_is_none_is_named(built, tmp_path):
         ("training.max_steps=1", {"Trainer"}),
         ("model.recipe=mmoe", {"Trainer"}),
         ("tasks[1].loss_weight=0.5", {"Trainer"}),
+        ("tasks[0].weight=play_time", {"LogExampleGen", "Transform", "Trainer"}),
         ("evaluation.thresholds[0].at_least=0.7", {"ModelEvaluator"}),
         ("evaluation.slices=[device]", {"ModelEvaluator"}),
         ("push.model_name=other", {"BlessedModel", "AtomicPusher"}),
@@ -192,10 +193,11 @@ def test_settings_are_plain_json(config_file):
 
 def test_the_transform_and_the_trainer_are_told_what_they_need(config_file):
     config = load(config_file)
-    assert set(transform_settings(config)) == {"features", "labels"}
+    assert set(transform_settings(config)) == {"features", "labels", "weights", "ages"}
     assert transform_settings(config)["labels"] == ["click", "conversion"]
     settings = trainer_settings(config)
-    assert set(settings) == {"features", "tasks", "model", "training", "has_validation", "code_version"}
+    asked = {"features", "tasks", "model", "training", "has_validation", "weighted", "aged", "code_version"}
+    assert set(settings) == asked
     assert settings["has_validation"] is False
     assert trainer_settings(load(config_file, overrides=[VALIDATION]))["has_validation"] is True
 

@@ -127,6 +127,8 @@ def test_the_digest_knows_what_a_run_depends_on(bench):
 
 def raw_example(**columns):
     def feature(value):
+        if isinstance(value, float):
+            return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
         if isinstance(value, int):
             return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
@@ -143,6 +145,7 @@ def test_metrics_are_those_of_scikit_learn(bench, tmp_path):
     conversion = click * random.integers(0, 2, 400)
     score = np.round(random.random((2, 400)), 1).astype(np.float32)
     users = random.integers(0, 20, 400)
+    weight = random.integers(0, 4, 400).astype(np.float32)
     with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
         for row in range(400):
             writer.write(
@@ -151,6 +154,7 @@ def test_metrics_are_those_of_scikit_learn(bench, tmp_path):
                     conversion=int(conversion[row]),
                     user=[b"u%d" % users[row]] if row else [],
                     row=row,
+                    weight=float(weight[row]),
                 )
             )
 
@@ -170,6 +174,10 @@ def test_metrics_are_those_of_scikit_learn(bench, tmp_path):
     by_user = [roc_auc_score(click[1:][users[1:] == user], score[0][1:][users[1:] == user]) for user in set(users[1:])]
     assert found["click"]["gauc"] == pytest.approx(np.mean(by_user))
     assert found["click"]["gauc_rows_left_out"] == 1  # the row without a user
+
+    weighed = evaluate(answer, [str(tmp_path / "a.gz")], graph, "user", {"click": ("weight", "weight")})
+    assert weighed["click"]["auc"] == pytest.approx(roc_auc_score(click, score[0], sample_weight=weight**2))
+    assert weighed["conversion_given_click"] == found["conversion_given_click"]
 
 
 def test_the_worker_is_light_to_import():
