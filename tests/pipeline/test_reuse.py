@@ -1,6 +1,7 @@
 """What runs again, and what does not: the real pipeline, runner, drivers and cache; executors that only make files."""
 
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -144,3 +145,35 @@ def test_another_version_of_a_library_runs_everything_again(ran, monkeypatch):
 def test_new_logs_run_everything_again(ran, logs):
     (logs / "clicks-1.csv").write_text("impression_id,time_ms\ni2,1709251300000\n")
     assert ran() == {*BELOW, *ALWAYS}
+
+
+def test_logs_count_by_what_is_in_them(ran, logs):
+    file = logs / "clicks-0.csv"
+    os.utime(file, (1, 1))  # touched
+    assert ran() == ALWAYS
+    before = file.stat()
+    file.write_text(file.read_text().replace("i1", "i2"))  # as long as before, and dated back
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert ran() == {*BELOW, *ALWAYS}
+
+
+def test_a_schema_counts_by_its_text(ran, config_file, tmp_path):
+    def with_schema(folder, text):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "shop.pbtxt").write_text(text)
+        return ran(config_file, tmp_path / "out", None, f"schema_file={folder}/shop.pbtxt")
+
+    text = 'feature { name: "device" type: BYTES }'
+    of_the_schema = {"CuratedSchema", *BELOW["SchemaGen"]}
+    assert with_schema("a", text) == {*of_the_schema, *ALWAYS}
+    assert with_schema("b", text) == ALWAYS
+    assert with_schema("b", f'{text}\nfeature {{ name: "hour" type: BYTES }}') == {*of_the_schema, *ALWAYS}
+
+
+def test_a_changed_line_of_the_curated_schema_s_code_runs_it_again_and_what_depends_on_it(ran, config_file, tmp_path, monkeypatch):
+    (tmp_path / "shop.pbtxt").write_text('feature { name: "device" type: BYTES }')
+    arguments = (config_file, tmp_path / "out", None, "schema_file=shop.pbtxt")
+    ran(*arguments)
+    read, own = fingerprints.source, fingerprints._file("tandem.components.curated_schema.component")
+    monkeypatch.setattr(fingerprints, "source", lambda path: read(path) + b"\n1\n" * (path == own))
+    assert ran(*arguments) == {"CuratedSchema", *BELOW["SchemaGen"], *ALWAYS}
