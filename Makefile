@@ -37,8 +37,8 @@ run: $(READY) ## sample logs, then the pipeline on them (what is finished is reu
 	@$(VENV)/bin/tandem sample $(SAMPLE) --impressions $(IMPRESSIONS)
 	@$(VENV)/bin/tandem run $(CONFIG) --data $(SAMPLE)
 
-test: $(READY) ## all tests
-	@$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+test: $(READY) ## all tests, which must cover enough of the code (some: PYTEST_ARGS=...)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile $(or $(PYTEST_ARGS),--cov --cov-report=)
 
 check: $(READY) ## format, lint, types, who imports whom, doctests
 	@$(VENV)/bin/ruff format --check .
