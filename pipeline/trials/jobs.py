@@ -66,19 +66,11 @@ def make_jobs(config: Config, files: TrialFiles, runs: Iterable[Trial], folder: 
         *files.raw_evaluation,
         *files_below(files.transform_graph),
     ]
-    weights = weights_of_outputs(config) if config.evaluation.weighted else None
-    inputs = digest({"code": code, "group_by": config.evaluation.group_by, "weights": weights}, read)
-    return [_job(config, files, run, folder, inputs, weights) for run in runs]
+    inputs = digest({"code": code, "group_by": config.evaluation.group_by, "weights": _weights(config)}, read)
+    return [_job(config, files, run, folder, inputs) for run in runs]
 
 
-def _job(
-    config: Config,
-    files: TrialFiles,
-    run: Trial,
-    folder: Path,
-    inputs: str,
-    weights: dict[str, tuple[str, ...]] | None,
-) -> Job:
+def _job(config: Config, files: TrialFiles, run: Trial, folder: Path, inputs: str) -> Job:
     is_network = run.system in RECIPES
     # What is no network does not depend on the model's settings.
     model = settings_of(run.system, run.variant, config.model) if is_network else ModelSettings()
@@ -97,12 +89,16 @@ def _job(
         trainer=settings,
         files=files,
         group_by=config.evaluation.group_by,
-        weights=weights,
+        weights=_weights(config),
         result=place / f"seed-{run.seed}.json",
         log_file=place / f"seed-{run.seed}.log",
         scratch=folder / "scratch",
         checkpoint_dir=folder / "checkpoints" / name,
     )
+
+
+def _weights(config: Config) -> dict[str, tuple[str, ...]] | None:
+    return weights_of_outputs(config) if config.evaluation.weighted else None
 
 
 def _package(system: str) -> str | None:
