@@ -170,9 +170,7 @@ def test_a_schema_counts_by_its_text(ran, config_file, tmp_path):
     assert with_schema("b", f'{text}\nfeature {{ name: "hour" type: BYTES }}') == {*of_the_schema, *ALWAYS}
 
 
-def test_a_changed_line_of_the_curated_schema_s_code_runs_it_again_and_what_depends_on_it(
-    ran, config_file, tmp_path, monkeypatch
-):
+def test_a_changed_line_of_the_curated_schema_s_code_runs_what_depends_on_it(ran, config_file, tmp_path, monkeypatch):
     (tmp_path / "shop.pbtxt").write_text('feature { name: "device" type: BYTES }')
     arguments = (config_file, tmp_path / "out", None, "schema_file=shop.pbtxt")
     ran(*arguments)
