@@ -138,10 +138,10 @@ def test_what_an_evaluation_and_a_validator_add_is_read(inputs, full, tmp_path):
 
 def test_the_component_needs_all_of_its_inputs():
     channels = {name: types.Channel(type=channel.type) for name, channel in RunReportSpec.INPUTS.items()}
-    component = RunReport(SETTINGS, "1", **channels)
+    component = RunReport(SETTINGS, **channels)
     assert ReportSettings.model_validate_json(component.exec_properties["settings"]) == SETTINGS
     assert component.outputs["report"].type is simple_artifacts.File
     del channels["statistics"]
     with pytest.raises(ValueError, match="statistics"):
-        RunReport(SETTINGS, "1", **channels)
+        RunReport(SETTINGS, **channels)
     assert RunReportSpec.INPUTS["model"].type is standard_artifacts.Model

@@ -18,6 +18,7 @@ def job(tmp_path):
         trainer={},
         files=TrialFiles(train=[], validation=[], evaluation=[], raw_evaluation=[], transform_graph=""),
         group_by="user",
+        weights=None,
         result=tmp_path / "seed-1.json",
         log_file=tmp_path / "place" / "seed-1.log",
         scratch=tmp_path,
