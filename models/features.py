@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tandem.settings import Settings
 
@@ -31,6 +31,15 @@ LABELS, WEIGHTS, AGES = "labels", "weights", "ages"
 # The row of the embedding table that stands for no value.
 PADDING = 0
 
+ALL_OTHERS = "*"
+"""The name of an entry that stands for all columns that no setting names."""
+
+# What a file may have for a name. Names that stand for several features are gone before a feature is made.
+_NAME = r"^[A-Za-z0-9_.-]+$"
+_ONE = Annotated[str, Field(pattern=_NAME)]
+_SEVERAL = Annotated[tuple[_ONE, ...], Field(min_length=1)]
+_IN_A_FILE = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]+|\*)$")] | _SEVERAL
+
 
 def _kind_is_required(schema: dict[str, Any]) -> None:
     """A user has to say of which kind a feature is, though its class knows."""
@@ -42,13 +51,25 @@ def _kind_is_required(schema: dict[str, Any]) -> None:
 class NamedFeature(Settings, json_schema_extra=_kind_is_required):
     """What all features have."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
-    """What the feature is called: letters, digits, `_`, `.` and `-`."""
+    name: Annotated[str, Field(pattern=_NAME), BeforeValidator(lambda name: name, json_schema_input_type=_IN_A_FILE)]
+    """What the feature is called: letters, digits, `_`, `.` and `-`. An entry may stand for several features that
+    differ in their names alone: a list of names, a range (`C1..C26`; `C01..C26` keeps the zeros), or `"*"`, the columns
+    of the impressions or the table and of side tables that no other setting names.
+    """
+
+    left_out: tuple[str, ...] = Field(default=(), alias="except", exclude=True)
+    """With the name `"*"`: columns that are to be no features."""
 
     column: str | None = None
     """The column that it is made of, from the impressions, a side table or `logs.derived`. None: the one called like
     the feature.
     """
+
+    @model_validator(mode="after")
+    def _of_many(self) -> NamedFeature:
+        if self.left_out:
+            raise ValueError(f"'except' goes with the name '{ALL_OTHERS}' only")
+        return self
 
     @property
     def source(self) -> str:

@@ -126,7 +126,7 @@ def _report(options: argparse.Namespace) -> int:
         from tandem.pipeline.configuration import config
 
         # The report is there already: it does not matter where the logs are.
-        output = config.load(options.config, data=".", output=options.output).output_dir
+        output = config.load(options.config, data=".", output=options.output, look_into_logs=False).output_dir
     report = server.find(output)
     print(report, flush=True)
     if options.serve:

@@ -195,7 +195,7 @@ def make_plan(
     files = all_files(logs, data_dir)
     if logs.split.train.files is not None:
         by_file([file.name for file in files[TABLE]], logs.split)
-    offered = {name: _offered(spec, files[name], data_dir) for name, spec in _specs(logs).items()}
+    offered = {name: columns_offered(spec, files[name], data_dir) for name, spec in _specs(logs).items()}
     owned = _owners(logs, columns, offered)
     weights = _weights(logs, columns, owned)
     streams = (
@@ -278,7 +278,7 @@ def _check_names(
         raise LogsError(f"the labels {names} lead to several columns '{twice[0]}'; rename one")
 
 
-def _offered(spec: Files, files: Sequence[SourceFile], data_dir: str) -> tuple[str, ...]:
+def columns_offered(spec: Files, files: Sequence[SourceFile], data_dir: str) -> tuple[str, ...]:
     """Returns the columns of a source: of its first file, or (where a row may lack some) of several."""
     system, _ = filesystem(data_dir)
     names: dict[str, None] = {}
@@ -402,7 +402,7 @@ def _table_source(
 
 
 def _check_columns(source: Source, offered: Sequence[str], data_dir: str) -> None:
-    """Looks for the columns in every file before the first is read (or in the first files together, see `_offered`)."""
+    """Looks for the columns in every file before the first is read, or in some together (see `columns_offered`)."""
     own = [name for name in source.columns if name.startswith("__")]
     if own:
         raise LogsError(f"{source.name}: column names that begin with two underscores are taken: {own}; rename them")

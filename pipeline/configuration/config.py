@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,7 +25,7 @@ from tandem.components.log_example_gen.settings import ExampleColumn, Label, Log
 from tandem.models.features import Feature
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.tasks import Task, TaskGraph
-from tandem.pipeline.configuration import built_in, yaml_file
+from tandem.pipeline.configuration import built_in, feature_lists, yaml_file
 from tandem.pipeline.configuration.columns import columns, uses, uses_of_weights
 from tandem.pipeline.configuration.contradictions import contradictions
 from tandem.pipeline.configuration.errors import ConfigError
@@ -203,7 +204,11 @@ class Config(Settings):
 
 
 def load(
-    path: str | os.PathLike[str], data: str | None = None, overrides: Sequence[str] = (), output: str | None = None
+    path: str | os.PathLike[str],
+    data: str | None = None,
+    overrides: Sequence[str] = (),
+    output: str | None = None,
+    look_into_logs: bool = True,
 ) -> Config:
     """Reads and checks a configuration file.
 
@@ -213,6 +218,8 @@ def load(
         configuration that comes with Tandem, called by its name, does not know where the logs are.
       overrides: `key=value`, as `training.max_steps=1` or `features[0].min_count=5`; the value is YAML.
       output: Replaces `output` of the file.
+      look_into_logs: Whether the headers of the logs are read where the file says "all other columns". If not, that is
+        one feature, of no column: for whoever asks for something else than features.
 
     Raises:
       ConfigError: All problems of the file at once.
@@ -232,8 +239,11 @@ def load(
         **({"data_dir": _joined(Path.cwd(), data)} if data else {}),
         **({"output": output} if output else {}),
     }
-    draft = Draft(Config, settings)
-    problems = dict.fromkeys([*_with_advice(draft.problems, raw), *contradictions(draft, file.parent)])
+    others = partial(_other_columns, settings) if look_into_logs else feature_lists.nobody_knows
+    expanded = feature_lists.expand(raw.get("features"), others)
+    draft = Draft(Config, {**settings, "features": expanded.features} if "features" in raw else settings)
+    found = [*_with_advice(draft.problems, raw), *contradictions(draft, file.parent)]
+    problems = dict.fromkeys([*expanded.problems, *((expanded.in_file(path), sentence) for path, sentence in found)])
     with suppress(Unclear):
         if draft.read("data_dir") is None:
             ways = ["give --data PATH", f"set {DATA_VARIABLE}", *(() if known else ("write 'data_dir' into the file",))]
@@ -263,6 +273,34 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     if not isinstance(raw, dict):
         raise ConfigError([f"{file}: got {shown(raw)}, expected a mapping (key: value)"])
     return raw, lines
+
+
+def _other_columns(settings: dict[str, Any], named: Sequence[str]) -> Sequence[str] | None:
+    """Returns the columns of the logs that no setting names; None where the settings that tell them are not clear.
+
+    Args:
+      settings: All settings, plain.
+      named: Columns that features name.
+
+    Raises:
+      ValueError: The logs cannot be read.
+    """
+    draft = Draft(Config, {**settings, "features": []})
+    try:
+        logs, data = draft.read("logs"), draft.read("data_dir")
+        tasks: list[Task] = [task for _, task in draft.elements("tasks")]
+    except Unclear:
+        return None
+    if data is None:
+        return None
+    # Read here, since nothing else of a configuration needs the logs: this imports polars and Arrow.
+    from tandem.components.log_example_gen.other_columns import other_columns
+
+    of_tasks = [name for task in tasks for name in (task.label or task.name, task.weight) if name is not None]
+    try:
+        return other_columns(logs, data, [*named, *of_tasks])
+    except OSError as error:
+        raise ValueError(str(error)) from error
 
 
 def _joined(folder: Path, path: str) -> str:

@@ -98,7 +98,7 @@ def test_no_data_folder(edited):
         ),
         (
             "features[0].min_cuont=3",
-            "Allowed: column, embedding_dim, kind, min_count, name, oov_buckets, vocabulary, vocabulary_size",
+            "Allowed: column, embedding_dim, except, kind, min_count, name, oov_buckets, vocabulary, vocabulary_size",
         ),
         ("training.steps=3", "training.steps: unknown key 'steps'"),
         ("speed=3", "speed: unknown key 'speed'; allowed: beam, data_dir, evaluation, features,"),
