@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -142,6 +143,24 @@ def _vectors(options: argparse.Namespace) -> int:
     return 0
 
 
+def _predict(options: argparse.Namespace) -> int:
+    from tandem.pipeline.prediction import predict
+
+    try:
+        told = predict.write(
+            options.model, options.files, options.output, options.format, options.keep, options.data, options.set
+        )
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written but what standard output has already", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read standard output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at its end
+        return EXIT_FAILED
+    for line in told.lines():
+        print(line, file=sys.stderr)
+    return 0
+
+
 def _compile(options: argparse.Namespace) -> int:
     from tandem.pipeline.configuration import config
 
@@ -212,6 +231,25 @@ def _parser() -> argparse.ArgumentParser:
         commands, "models", _models, "list the recipes that `model: {recipe: ...}` takes, and what `bench` compares"
     )
 
+    predict = _command(commands, "predict", _predict, "score files with the pushed model: a probability per output")
+    predict.add_argument(
+        "model",
+        metavar="CONFIG|MODEL",
+        help="a configuration, whose newest pushed model is asked, or the folder of a model such as "
+        "runs/NAME/models/NAME (or of one of its versions)",
+    )
+    predict.add_argument("files", metavar="FILE", nargs="+", help="CSV, JSON lines or Parquet")
+    predict.add_argument(
+        "--output", metavar="OUT", default="-", help="*.csv, *.jsonl or *.parquet; - (the default): standard output"
+    )
+    predict.add_argument(
+        "--format", choices=("csv", "jsonl", "parquet"), help="(default: by the ending of OUT, else csv)"
+    )
+    predict.add_argument(
+        "--keep", nargs="*", metavar="COLUMN", help="the columns of the files to write besides (default: all)"
+    )
+    _add_data_and_set(predict)
+
     vectors = _command(commands, "vectors", _vectors, "write a feature's embeddings, value by value, to a file")
     vectors.add_argument(
         "model", metavar="MODEL", help="folder of a pushed model, such as runs/NAME/models/NAME/VERSION"
@@ -249,6 +287,10 @@ def _add_config(command: argparse.ArgumentParser, nargs: str | None = None) -> N
         nargs=nargs,
         help="a configuration file, or the name of one that comes with Tandem, such as sample",
     )
+    _add_data_and_set(command)
+
+
+def _add_data_and_set(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", metavar="PATH", help="folder of the logs (default: $TANDEM_DATA, else data_dir of the file)"
     )

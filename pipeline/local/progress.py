@@ -26,6 +26,7 @@ Status = Literal["waiting", "running"] | End
 
 LOGGER = "tandem"
 HEARTBEAT_SECONDS = 15.0
+ADVANCING_SECONDS = 5.0  # plain output: at least so long between two lines about what advances
 BURST, REFILL_SECONDS = 12, 2.0  # plain output: so many messages at once, then one more for every so many seconds
 
 
@@ -307,3 +308,37 @@ def counting(what: str, console: Console | None = None) -> Iterator[Callable[[in
 
     with bar if console.is_terminal else contextlib.nullcontext():
         yield report
+
+
+@contextlib.contextmanager
+def advancing(
+    what: str, console: Console, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int], None]]:
+    """Shows how much of something is done and how fast, where nobody knows how much there is.
+
+    Args:
+      what: Is counted.
+      console: Where it is shown.
+      clock: In seconds.
+
+    Yields:
+      A function that takes how many are done.
+    """
+    began = told = clock()
+
+    def line(done: int) -> str:
+        seconds = clock() - began
+        return f"{what}: {done:,} so far" + (f", {done / seconds:,.0f} {what}/s" if seconds > 0 else "")
+
+    if console.is_terminal:
+        with console.status(f"{what}: none so far") as status:
+            yield lambda done: status.update(line(done))
+        return
+
+    def report(done: int) -> None:
+        nonlocal told
+        if clock() - told >= ADVANCING_SECONDS:
+            told = clock()
+            console.print(f"{local_time():%H:%M:%S}  {line(done)}", markup=False, highlight=False, soft_wrap=True)
+
+    yield report

@@ -5,7 +5,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from tandem.pipeline.local.progress import LiveProgress, PlainProgress, counting, create, working
+from tandem.pipeline.local.progress import LiveProgress, PlainProgress, advancing, counting, create, working
 
 NOW = datetime.datetime(2024, 3, 1, 9, 30, 5, tzinfo=datetime.timezone.utc)
 LOG = logging.getLogger("tandem.anything")
@@ -154,3 +154,12 @@ def test_working_and_counting_write_lines(console):
     with counting("rows", console) as report:
         report(500, 1000)
     assert [line.split("  ", 1)[1] for line in written(console)] == ["loading", "rows: 500 of 1,000"]
+
+
+def test_what_advances_is_told_now_and_then_with_its_speed(console, clock):
+    with advancing("rows", console, clock) as report:
+        for seconds, done in ((102, 1000), (110, 45_000), (112, 46_000)):
+            clock.now = seconds
+            report(done)
+    (line,) = written(console)
+    assert line.endswith("  rows: 45,000 so far, 4,500 rows/s")

@@ -1,0 +1,1 @@
+"""Files of rows -> the pushed model's probabilities, a column per output."""
