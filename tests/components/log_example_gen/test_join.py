@@ -364,7 +364,7 @@ join_rules = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(event_rows, event_rows, kind_rows, join_rules, st.randoms(use_true_random=False))
 def test_equals_the_reference_in_any_order_and_adds_up(
     impressions: list, clicks: list, conversions: list, rules: Join, order: random.Random

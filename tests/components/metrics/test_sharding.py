@@ -128,7 +128,7 @@ def test_every_slice_equals_scikit_learn_user_by_user(budget: int) -> None:
     assert _check(rows, Sharding((False, False), users=4, budget=budget), halves) > 100
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     cuts=st.lists(st.integers(0, 150), max_size=5),
     seed=st.integers(0, 99),

@@ -207,7 +207,7 @@ def test_every_slice_equals_scikit_learn(budget: int) -> None:
     assert compared > 250
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     shards=st.sampled_from([1, 3, 16]),
     budget=st.sampled_from([1_000, 5_000, 2**28]),

@@ -83,7 +83,7 @@ def test_csv_gz_with_a_byte_order_mark_of_several_members_in_blocks(
     assert [line.row for line in bad] == [i for i in range(1, 50) if i not in numbers]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.sampled_from(["1,2\n", '"a\nb",c\n', "x\n", '3,"4\n', '5,"6"\n', '"7""",8\n', '9,1" x\n', "\n"]), max_size=12
