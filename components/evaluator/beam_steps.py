@@ -63,7 +63,13 @@ class Evaluate(beam.PTransform[Any, Any]):
             | "ModelAnswers" >> ModelAnswers(self._models, outputs)
             | "MakeRows" >> beam.ParDo(MakeRows(self._plan))
             | "SliceStatistics" >> SliceStatistics(sharding)
-            | "SliceResults" >> beam.Map(slice_results, models=tuple(self._models), outputs=outputs)
+            | "SliceResults"
+            >> beam.Map(
+                slice_results,
+                models=tuple(self._models),
+                outputs=outputs,
+                grouped=self._plan.settings.group_by is not None,
+            )
         )
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tandem.components.metrics.pairs import checked_weights
 from tandem.components.metrics.rows import NOT_COUNTED, Rows
 from tandem.components.metrics.slicing import Column, crossed
-from tandem.components.metrics.users import cluster_of, hash_codes, user_codes
+from tandem.components.metrics.users import cluster_of, hash_codes, no_users, user_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +59,7 @@ class ExampleColumns:
           ValueError: A column is not what it is to be.
         """
         group_by, buckets = plan.settings.group_by, plan.settings.buckets
-        users = user_codes(read_column(batch, group_by), group_by)
+        users = no_users(len(examples)) if group_by is None else user_codes(read_column(batch, group_by), group_by)
         return ExampleColumns(
             users=users,
             clusters=cluster_of(users, lambda: hash_codes(examples)),

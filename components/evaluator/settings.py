@@ -194,8 +194,11 @@ class Threshold(Settings):
 class EvaluationSettings(Settings):
     """The `evaluation:` section."""
 
-    group_by: str = "user_id"
-    """The column that names the user, for GAUC and for intervals."""
+    group_by: str | None = "user_id"
+    """The column that names the user, for GAUC and for intervals. A row in which it is empty belongs to nobody: it
+    counts in all but GAUC. None (write `null`): there are no users; then there is no GAUC, and intervals take rows for
+    independent.
+    """
 
     slices: tuple[Slicing, ...] = ()
     """What to report by, each for itself: a column, a column of numbers in buckets, or the user's activity. Those in a
@@ -263,6 +266,20 @@ class EvaluationSettings(Settings):
                         "for the same slice"
                     )
                 seen.add(about)
+        return self
+
+    @model_validator(mode="after")
+    def _users_where_they_are_needed(self) -> EvaluationSettings:
+        if self.group_by is not None:
+            return self
+        if any(isinstance(each, Activity) for slicing in self.slices for each in slicing):
+            raise ValueError("slices: 'activity' counts the rows of users, and 'group_by' is null: there are none")
+        for threshold in self.thresholds:
+            if METRICS[threshold.metric].of_users:
+                raise ValueError(
+                    f"thresholds: {threshold.metric} of {threshold.output} is about users, and 'group_by' is null: "
+                    "there are none; name their column, or bound 'auc'"
+                )
         return self
 
     def least_examples(self, threshold: Threshold) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tandem.components.evaluator.results import BASELINE, CANDIDATE, DIFFERENCE, Curves, MetricValue
+from tandem.components.metrics.catalog import METRICS
 from tandem.components.metrics.curves import curves
 from tandem.components.metrics.estimates import jackknifed_metrics
 
@@ -33,13 +34,16 @@ class SliceResults:
     curves: tuple[Curves, ...] = ()
 
 
-def slice_results(statistics: Statistics, models: Sequence[Model], outputs: Sequence[str]) -> SliceResults:
+def slice_results(
+    statistics: Statistics, models: Sequence[Model], outputs: Sequence[str], grouped: bool = True
+) -> SliceResults:
     """Computes the metrics and curves of a slice.
 
     Args:
       statistics: Of one slice, every key once.
       models: CANDIDATE, and BASELINE where there is one.
       outputs: Their names, in the order of the scores' columns within a model.
+      grouped: Whether rows belong to users; if not, there is no GAUC.
     """
     (key,) = statistics.slices
     columns = [(model, output) for model in models for output in outputs]
@@ -54,6 +58,7 @@ def slice_results(statistics: Statistics, models: Sequence[Model], outputs: Sequ
         MetricValue(model, key, output, name, each.value, each.low, each.high)
         for (model, output), of_model in estimates.items()
         for name, each in of_model.items()
+        if grouped or not METRICS[name].of_users
     )
     if key:
         return SliceResults(key, metrics)

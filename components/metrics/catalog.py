@@ -30,6 +30,7 @@ class CatalogEntry:
       formula: From sums over L sets of rows to the metric of each, [L]; nan where it has no value.
       undefined: Why it can be without a value, for messages.
       best: The value above 0 that is best, where neither more nor less is better.
+      of_users: Whether it is about users: there is no such metric where rows belong to none.
     """
 
     better: Literal["higher", "lower"] | None
@@ -37,16 +38,19 @@ class CatalogEntry:
     formula: Callable[[Totals], NDArray[np.float64]]
     undefined: str = ""
     best: float | None = None
+    of_users: bool = False
 
 
 _NO_USER = "no user has rows of both classes"
 
 METRICS: dict[str, CatalogEntry] = {
     "auc": CatalogEntry("higher", "log_odds", lambda of: of.auc, "one class only"),
-    "gauc": CatalogEntry("higher", "log_odds", lambda of: of.aucs / of.users, _NO_USER),
-    "gauc_by_impressions": CatalogEntry("higher", "log_odds", lambda of: of.aucs_by_weight / of.user_weight, _NO_USER),
+    "gauc": CatalogEntry("higher", "log_odds", lambda of: of.aucs / of.users, _NO_USER, of_users=True),
+    "gauc_by_impressions": CatalogEntry(
+        "higher", "log_odds", lambda of: of.aucs_by_weight / of.user_weight, _NO_USER, of_users=True
+    ),
     "gauc_by_positives": CatalogEntry(
-        "higher", "log_odds", lambda of: of.aucs_by_positives / of.user_positives, _NO_USER
+        "higher", "log_odds", lambda of: of.aucs_by_positives / of.user_positives, _NO_USER, of_users=True
     ),
     "log_loss": CatalogEntry("lower", "log", lambda of: of.losses / of.weight, "no rows"),
     "normalized_entropy": CatalogEntry("lower", "log", lambda of: of.losses / of.weight / of.entropy, "one class only"),
@@ -54,9 +58,10 @@ METRICS: dict[str, CatalogEntry] = {
     "expected_calibration_error": CatalogEntry("lower", "from_0", lambda of: of.residuals / of.weight, "no rows"),
     "example_count": CatalogEntry(None, None, lambda of: of.rows),
     "positive_count": CatalogEntry(None, None, lambda of: of.positives),
-    "gauc_users": CatalogEntry(None, None, lambda of: of.users),
-    "gauc_users_left_out": CatalogEntry(None, None, lambda of: of.users_left_out),
-    "gauc_rows_left_out": CatalogEntry(None, None, lambda of: of.rows_left_out),
+    "gauc_users": CatalogEntry(None, None, lambda of: of.users, of_users=True),
+    "gauc_users_left_out": CatalogEntry(None, None, lambda of: of.users_left_out, of_users=True),
+    "gauc_rows_left_out": CatalogEntry(None, None, lambda of: of.rows_left_out, of_users=True),
+    "gauc_rows_without_user": CatalogEntry(None, None, lambda of: of.rows_unnamed, of_users=True),
 }
 """By metric name. `gauc` weighs every user alike, `gauc_by_impressions` by the rows that count for the output,
 `gauc_by_positives` by the output's positives (clicks, for a click probability); in a weighted evaluation, by the sums

@@ -31,6 +31,7 @@ SUMS = (
     "users",
     "users_left_out",
     "rows_left_out",
+    "rows_unnamed",
     "aucs",
     "user_weight",
     "aucs_by_weight",
@@ -38,9 +39,10 @@ SUMS = (
     "aucs_by_positives",
 )
 """The columns of the table `sums`: rows that count, the positive ones, sums of scores and of log losses; users with an
-AUC, without, and the rows of the latter; the sum of the users' AUCs, and for each weighting of them the sum of the
-weights and the weighted sum. Where rows have weights, scores and losses are weighted by them, and a user weighs the sum
-of its rows' weights, or of its positive rows' weights; without, the numbers of these rows."""
+AUC, without, the rows of the latter and those that name no user, and how many name none; the sum of the users' AUCs,
+and for each weighting of them the sum of the weights and the weighted sum. Where rows have weights, scores and losses
+are weighted by them, and a user weighs the sum of its rows' weights, or of its positive rows' weights; without, the
+numbers of these rows."""
 
 KEYS = {
     "sums": ("column", "cluster"),

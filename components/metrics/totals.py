@@ -32,6 +32,7 @@ class Totals:
       users: Users with an AUC of their own.
       users_left_out: Users without.
       rows_left_out: Their rows, and those that name no user.
+      rows_unnamed: The rows that name no user.
       aucs: The sum of the users' AUCs.
       user_weight: The sum of the weights of the rows of users with an AUC.
       aucs_by_weight: The sum of AUCs times that of each user.
@@ -50,6 +51,7 @@ class Totals:
     users: NDArray[np.float64]
     users_left_out: NDArray[np.float64]
     rows_left_out: NDArray[np.float64]
+    rows_unnamed: NDArray[np.float64]
     aucs: NDArray[np.float64]
     user_weight: NDArray[np.float64]
     aucs_by_weight: NDArray[np.float64]

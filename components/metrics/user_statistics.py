@@ -172,7 +172,7 @@ class _Cells:
         self._count(sums)
         sums[:, SUMS.index("scores")] = self._added(self._weighed(scores))
         sums[:, SUMS.index("losses")] = self._added(self._weighed(losses))
-        sums[:, SUMS.index("rows_left_out")] = self._added(self.unnamed)
+        sums[:, SUMS.index("rows_left_out")] = sums[:, SUMS.index("rows_unnamed")] = self._added(self.unnamed)
         tables = {"sums": Table(self._keys(column), sums)}
         if self.weights is not None:
             by_class = [self._added(self.weights * self.positive), self._added(self.weights * ~self.positive)]

@@ -27,23 +27,31 @@ def user_codes(column: Column, name: str) -> NDArray[np.int64]:
     Integers are their own code. Categories become 64-bit hashes (SipHash), the same in every batch and process: among a
     million users, any two share one with a probability of 3e-8.
 
+    A row without a value, or with an empty one, is anonymous: many strangers are no user.
+
     Args:
       column: N rows with at most one value each.
       name: Its name, for messages.
 
     Returns:
-      [N] int64; NO_USER where the row has no value.
+      [N] int64; NO_USER where the row is anonymous.
 
     Raises:
       ValueError: A row has several values.
     """
     if (column.counts > 1).any():
         raise ValueError(f"column '{name}' has {column.counts.max()} values in a row: a row belongs to one user")
-    users = np.full(len(column.counts), NO_USER)
-    users[column.counts == 1] = (
-        hash_codes(column.values) if column.values.dtype == object else column.values.astype(np.int64)
-    )
+    users = no_users(len(column.counts))
+    if column.values.dtype == object:
+        users[column.counts == 1] = np.where(column.values.astype(bool), hash_codes(column.values), NO_USER)
+    else:
+        users[column.counts == 1] = column.values.astype(np.int64)
     return users
+
+
+def no_users(rows: int) -> NDArray[np.int64]:
+    """Returns the codes of rows that name no user, [rows]."""
+    return np.full(rows, NO_USER)
 
 
 def hash_codes(values: NDArray[Any]) -> NDArray[np.int64]:

@@ -58,7 +58,8 @@ def of_output(output: str, curves: Iterable[Curves]) -> list[Chart]:
     ordered = [by_model[model] for model in ("baseline", "candidate") if model in by_model]  # the candidate on top
     if not ordered:
         return []
-    return [_reliability(ordered), _roc(ordered), _scores(ordered), _activity(ordered)]
+    charts = [_reliability(ordered), _roc(ordered), _scores(ordered)]
+    return [*charts, _activity(ordered)] if any(each.by_activity for each in ordered) else charts
 
 
 def differences(compared: Mapping[str, Sequence[Compared]]) -> Chart | None:

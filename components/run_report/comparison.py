@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tandem.components.run_report.wording import Change
 
-# What slices are compared by, the first first.
+# What slices are compared by, the first first; GAUC only where there are users.
 SLICE_METRICS = ("auc", "gauc")
 
 
@@ -81,7 +81,12 @@ class Metrics:
         self._values: dict[tuple[str, SliceKey, str, str], MetricValue] = {
             (each.model, each.slice, each.output, each.metric): each for each in values
         }
+        self._names = {name for _, _, _, name in self._values}
         self.has_intervals = any(wording.is_number(each.low) for each in self._values.values())
+
+    def has(self, metric: str) -> bool:
+        """Returns whether the evaluation has a metric."""
+        return metric in self._names
 
     def value(self, model: str, output: str, metric: str, key: SliceKey = ()) -> MetricValue | None:
         """Returns a metric; None where there is none."""
@@ -115,6 +120,16 @@ def of_output(metrics: Metrics, output: str) -> list[Compared]:
     return [each for each in found if each.candidate is not None]
 
 
+def counted(metrics: Metrics, output: str) -> str:
+    """Says over how many rows and users an output was measured; nothing where that is not known."""
+    numbers = {name: metrics.number(output, name) for name in wording.COUNTS}
+    return ", ".join(
+        f"{wording.count(number)} {wording.COUNTS[name]}"
+        for name, number in numbers.items()
+        if wording.is_number(number) and (number or name not in wording.COUNTS_IF_ANY)
+    )
+
+
 def slices(metrics: Metrics, outputs: Sequence[str], verdict: Verdict, min_examples: int) -> list[ComparedSlice]:
     """Returns all slices of all outputs: with a baseline, what lost most first; else the lowest value first.
 
@@ -136,7 +151,7 @@ def slices(metrics: Metrics, outputs: Sequence[str], verdict: Verdict, min_examp
 def _slice(
     metrics: Metrics, output: str, key: SliceKey, too_small: set[tuple[str, SliceKey]], min_examples: int
 ) -> ComparedSlice:
-    compared = tuple(metrics.compared(output, name, key) for name in SLICE_METRICS)
+    compared = tuple(metrics.compared(output, name, key) for name in SLICE_METRICS if metrics.has(name))
     notes = []
     first = compared[0]
     if first.candidate is None or math.isnan(first.candidate.value):

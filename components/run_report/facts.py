@@ -197,7 +197,7 @@ class Facts:
       name: The configuration's.
       written: When the report was (UTC).
       outputs: The probabilities that the model answers.
-      group_by: The column of the users of GAUC.
+      group_by: The column of the users of GAUC; None: there are none.
       metrics: All of the evaluation.
       verdict: Of the gate.
       curves: What is drawn of each output; None where the evaluation left none.
@@ -221,7 +221,7 @@ class Facts:
     name: str
     written: datetime.datetime
     outputs: tuple[Output, ...]
-    group_by: str
+    group_by: str | None
     metrics: tuple[MetricValue, ...]
     verdict: Verdict
     curves: tuple[Curves, ...] | None

@@ -91,6 +91,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "compared_with": wording.compared(facts),
         "unchecked": wording.unchecked(facts.verdict),
         "metrics": metrics,
+        "counted": {name: comparison.counted(metrics, name) for name in names},
         "of_outputs": of_outputs,
         "has_baseline": any(each.baseline for found in of_outputs.values() for each in found),
         "forest": forest,

@@ -49,7 +49,7 @@ class ReportSettings(BaseModel, extra="forbid", frozen=True):
     Attributes:
       name: The configuration's.
       outputs: Of the model, in order.
-      group_by: The column of the users of GAUC.
+      group_by: The column of the users of GAUC; None: there are none.
       final_labels_only: Whether examples whose label may still change are left out of the evaluation.
       min_examples: Slices with fewer rows are marked.
       periods: By split, its period in words; in the order of time.
@@ -64,7 +64,7 @@ class ReportSettings(BaseModel, extra="forbid", frozen=True):
 
     name: str
     outputs: tuple[OutputSettings, ...]
-    group_by: str
+    group_by: str | None
     final_labels_only: bool = True
     min_examples: int = 100
     periods: dict[str, str]

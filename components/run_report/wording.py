@@ -63,7 +63,11 @@ COUNTS: dict[str, str] = {
     "positive_count": "positives",
     "gauc_users": "users with both classes (GAUC is over these)",
     "gauc_users_left_out": "users of one class, left out of GAUC",
+    "gauc_rows_without_user": "rows that name no user, left out of GAUC",
 }
+
+COUNTS_IF_ANY = ("gauc_rows_without_user",)
+"""Those that are told only where they are not 0."""
 
 MEASURES: dict[str, str] = {
     "infinity_norm": "largest change of a value's share",

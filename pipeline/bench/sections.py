@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tandem.pipeline.bench.estimates import CONFIDENCE, Difference, Estimate
 from tandem.pipeline.bench.published import KINDS, PublishedTable, kind_of
+from tandem.pipeline.bench.table import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 NONE = "-"
 REACHABLE = "(best reachable)"
+
+# By metric of the table: its title, and how it is written.
+_SHOWN = {
+    "auc": ("AUC", ".4f"),
+    "gauc": ("GAUC", ".4f"),
+    "log_loss": ("log loss", ".4f"),
+    "calibration": ("calib.", ".3f"),
+}
 
 
 @dataclass(frozen=True)
@@ -72,17 +81,18 @@ def how_to_read(table: ComparisonTable) -> Iterator[str]:
 
 
 def _quality(table: ComparisonTable, output: str) -> Section:
-    rows = []
-    for system in table.systems:
-        metrics = system.outputs[output].metrics
-        cells = [plus_minus(metrics[name], ".4f") for name in ("auc", "gauc", "log_loss")]
-        rows.append((system.name, *cells, plus_minus(metrics["calibration"], ".3f")))
+    measured = [system.outputs[output].metrics for system in table.systems]
+    shown = [(name, *_SHOWN[name]) for name in METRICS if any(name in metrics for metrics in measured)]
+    rows = [
+        (system.name, *(plus_minus(metrics.get(name), form) for name, _, form in shown))
+        for system, metrics in zip(table.systems, measured, strict=True)
+    ]
     best = table.reachable.get(output)
     if best:
-        rows.append((REACHABLE, f"{best['auc']:.4f}", f"{best['gauc']:.4f}", NONE, NONE))
+        rows.append((REACHABLE, *(format(best[name], form) if name in best else NONE for name, _, form in shown)))
     examples, positives = table.rows[output]
     note = f"{examples:,} rows of the evaluation, {positives:,} positive."
-    return Section(output, ("system", "AUC", "GAUC", "log loss", "calib."), rows, (note,))
+    return Section(output, ("system", *(title for _, title, _ in shown)), rows, (note,))
 
 
 def _differences(table: ComparisonTable, output: str) -> Iterator[Section]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METRICS = ("auc", "gauc", "log_loss", "calibration")
-"""Of the catalog, those that the table has."""
+"""Of the catalog, those that the table has; without users it has no GAUC."""
 
 Key = tuple[str, str | None]
 """A system and an ablation of it."""
@@ -176,7 +176,11 @@ def _output(key: Key, by_system: Mapping[Key, Sequence[TrialReport]], output: st
     system, variant = key
     backbone = backbone_of(system)
     return OutputResult(
-        metrics={name: estimate([report.metrics[output][name] for report in by_system[key]]) for name in METRICS},
+        metrics={
+            name: estimate([report.metrics[output][name] for report in by_system[key]])
+            for name in METRICS
+            if all(name in report.metrics[output] for report in by_system[key])
+        },
         to_backbone=difference(aucs(key), aucs((backbone, None)), backbone) if backbone else None,
         to_recipe=difference(aucs(key), aucs((system, None)), system) if variant else None,
     )

@@ -36,7 +36,7 @@ def uses(
     Args:
       features: With their positions in the configuration.
       slices: With their positions.
-      group_by: The column of the users; None where it is not known.
+      group_by: The column of the users; None where it is not known, or there are none.
     """
     for index, feature in features:
         place = ("features", index, "column" if feature.column else "name")

@@ -217,21 +217,21 @@ def _about_outputs(config: Draft[Any]) -> Iterator[Problem]:
 
 
 def _about_sound_thresholds(config: Draft[Any]) -> Iterator[Problem]:
-    """What is wrong between slices and thresholds, threshold by threshold: their class tells the first mistake only."""
+    """What is wrong of slices, users and thresholds, threshold by threshold: their class tells the first mistake."""
     if config.settings is not None:
         return
-    slices = config.read("evaluation", "slices")
+    slices, group_by = config.read("evaluation", "slices"), config.read("evaluation", "group_by")
     kept: tuple[Threshold, ...] = ()
     for _, threshold in config.elements("evaluation", "thresholds"):
-        found = _between(slices, (*kept, threshold))
+        found = _between(slices, group_by, (*kept, threshold))
         yield from ((("evaluation",), sentence) for sentence in found)
         kept = kept if found else (*kept, threshold)
 
 
-def _between(slices: Any, thresholds: tuple[Threshold, ...]) -> list[str]:
-    """What is wrong between slices and thresholds."""
+def _between(slices: Any, group_by: str | None, thresholds: tuple[Threshold, ...]) -> list[str]:
+    """What is wrong between slices, users and thresholds."""
     try:
-        EvaluationSettings(slices=slices, thresholds=thresholds)
+        EvaluationSettings(slices=slices, group_by=group_by, thresholds=thresholds)
     except ValidationError as error:
         return [str(found["ctx"]["error"]) for found in error.errors()]
     return []

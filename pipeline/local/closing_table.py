@@ -56,7 +56,9 @@ def metrics_table(result: RunResult, with_counts: bool = True) -> Table:
     table.add_column("output", no_wrap=True)
     for title in ("rows", "positives") if with_counts else ():
         table.add_column(title, justify="right", no_wrap=True)
-    for name, title, _ in _COLUMNS:
+    measured = {each.metric for each in result.metrics if each.model == "candidate"}
+    shown = [column for column in _COLUMNS if column[0] in measured]
+    for name, title, _ in shown:
         table.add_column(title, justify="right", no_wrap=True)
         if result.verdict.baseline and name in _COMPARED:
             table.add_column("blessed", justify="right", no_wrap=True, style="dim")
@@ -64,7 +66,7 @@ def metrics_table(result: RunResult, with_counts: bool = True) -> Table:
         cells = [output]
         if with_counts:
             cells += [_number(result.metric(output, name), ",.0f") for name in ("example_count", "positive_count")]
-        for name, _, form in _COLUMNS:
+        for name, _, form in shown:
             cells.append(_number(result.metric(output, name), form))
             if result.verdict.baseline and name in _COMPARED:
                 cells.append(_number(result.metric(output, name, "baseline"), form))

@@ -36,7 +36,7 @@ class Job(BaseModel, extra="forbid", frozen=True):
       digest: Of everything that the result depends on.
       trainer: A `tandem.models.training.trainer.TrainerConfig`, as plain data.
       files: What is read.
-      group_by: The column that names the user.
+      group_by: The column that names the user; None: there are none.
       weights: By output, the columns whose product weighs its rows in the metrics; None: all rows weigh the same.
       result: Where the report is written.
       log_file: Where everything goes that libraries say.
@@ -50,7 +50,7 @@ class Job(BaseModel, extra="forbid", frozen=True):
     digest: str
     trainer: dict[str, Any]
     files: TrialFiles
-    group_by: str
+    group_by: str | None
     weights: dict[str, tuple[str, ...]] | None
     result: Path
     log_file: Path

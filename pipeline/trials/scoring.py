@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from tandem.components.metrics.catalog import METRICS
 from tandem.components.metrics.estimates import output_estimates
 from tandem.components.metrics.slicing import Column
-from tandem.components.metrics.users import user_codes
+from tandem.components.metrics.users import no_users, user_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def evaluate(
     answer: Answer,
     files: Sequence[str],
     graph: TaskGraph,
-    group_by: str,
+    group_by: str | None,
     weights: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, dict[str, float | None]]:
     """Computes every metric of the catalog.
@@ -43,7 +44,7 @@ def evaluate(
       answer: The model.
       files: Raw examples, TFRecord with gzip.
       graph: The tasks.
-      group_by: The column that names the user.
+      group_by: The column that names the user; None: there are none, and no GAUC.
       weights: By output, the columns whose product weighs its rows; None: all rows weigh the same.
 
     Returns:
@@ -53,11 +54,10 @@ def evaluate(
     spec = {label: tf.io.FixedLenFeature([], tf.int64) for label in graph.labels}
     weighing = sorted({column for columns in (weights or {}).values() for column in columns})
     spec |= {column: tf.io.FixedLenFeature([], tf.float32) for column in weighing}
+    of_users = {} if group_by is None else {group_by: tf.io.RaggedFeature(tf.string)}
     for batch in _raw_examples(files):
-        columns = tf.io.parse_example(batch, {**spec, group_by: tf.io.RaggedFeature(tf.string)})
-        users = columns[group_by]
-        column = Column(users.flat_values.numpy().astype(object), users.row_lengths().numpy())
-        parts[""].append(user_codes(column, group_by))
+        columns = tf.io.parse_example(batch, {**spec, **of_users})
+        parts[""].append(_users(columns, group_by, len(batch)))
         for label in graph.labels:
             parts.setdefault(f"label/{label}", []).append(columns[label].numpy().astype(np.int8))
         for name in weighing:
@@ -78,9 +78,19 @@ def evaluate(
             math.prod(of_rows) if of_rows else None,
         )
         metrics[output.name] = {
-            name: None if math.isnan(each.value) else each.value for name, each in estimates.items()
+            name: None if math.isnan(each.value) else each.value
+            for name, each in estimates.items()
+            if group_by is not None or not METRICS[name].of_users
         }
     return metrics
+
+
+def _users(columns: Mapping[str, Any], group_by: str | None, rows: int) -> NDArray[np.int64]:
+    if group_by is None:
+        return no_users(rows)
+    users = columns[group_by]
+    column = Column(users.flat_values.numpy().astype(object), users.row_lengths().numpy())
+    return user_codes(column, group_by)
 
 
 def latency_ms(answer: Answer, files: Sequence[str]) -> float:

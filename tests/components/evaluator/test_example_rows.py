@@ -66,6 +66,24 @@ def test_codes_of_users_are_the_same_in_every_batch() -> None:
     assert one.tolist() == other[::-1].tolist()
 
 
+def test_a_row_whose_user_is_empty_is_anonymous() -> None:
+    column = Column(np.array([b"", b"u", ""], object), np.array([1, 0, 1, 1]))
+    codes = user_codes(column, "user")
+    assert codes[[0, 1, 3]].tolist() == [NO_USER] * 3
+    assert codes[2] != NO_USER
+
+
+def test_without_users_every_row_is_anonymous_and_its_cluster_is_that_of_its_bytes() -> None:
+    plan = _plan()
+    settings = plan.settings.model_copy(update={"group_by": None})
+    plan = plan.model_copy(update={"settings": settings})
+    rows = [_examples([0] * 40, [0] * 40)] * 2
+    ((_, columns),) = _read(plan, *rows)
+    assert set(columns.users.tolist()) == {NO_USER}
+    assert columns.clusters[:40].tolist() == columns.clusters[40:].tolist()
+    assert len(set(columns.clusters[:40].tolist())) > 20
+
+
 def test_a_row_belongs_to_one_user() -> None:
     with pytest.raises(ValueError, match="column 'user' has 2 values in a row"):
         user_codes(Column(np.array([1, 2, 3]), np.array([2, 1])), "user")

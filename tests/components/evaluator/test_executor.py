@@ -128,6 +128,7 @@ def _reference(
         "gauc_users": len(used),
         "gauc_users_left_out": len(by_user) - len(used),
         "gauc_rows_left_out": len(labels) - sum(len(y) for y, _, _ in used),
+        "gauc_rows_without_user": 0,
     }
 
 
@@ -157,6 +158,24 @@ def test_every_number_equals_scikit_learn(evaluate: Callable, saved_model: Calla
             change = expected[("candidate", *rest)] - expected[("baseline", *rest)]
             assert value == pytest.approx(change, abs=1e-9, nan_ok=True), rest
     assert any(math.isnan(value) for value in expected.values())
+
+
+def test_without_users_there_is_no_gauc_and_intervals_are_made_of_rows(
+    evaluate: Callable, saved_model: Callable, world: Any
+) -> None:
+    plan = {"settings": {"group_by": None, "thresholds": [_KEPT]}, "outputs": [{"name": "click", "label": "click"}]}
+    done = evaluate([], saved_model(1.0, outputs=("click",)), plan=json.dumps(plan))
+    scores = world.answers(1.0)["click"]
+    expected = _reference(world.click, scores, np.arange(len(world.x)))
+    names = {name for name in expected if not name.startswith("gauc")}
+    assert {metric for _, _, _, metric in done.metrics} == names
+    for name in names:
+        assert done.metrics["candidate", (), "click", name] == pytest.approx(expected[name], abs=1e-12)
+    auc = next(each for each in results.read_metrics(done.uri) if each.metric == "auc")
+    positives, negatives = scores[world.click == 1], scores[world.click == 0]
+    wins = (positives[:, None] > negatives) + (positives[:, None] == negatives) / 2
+    delong = math.sqrt(wins.mean(axis=1).var(ddof=1) / len(positives) + wins.mean(axis=0).var(ddof=1) / len(negatives))
+    assert auc.high - auc.low == pytest.approx(2 * 1.96 * delong, rel=0.2)
 
 
 def test_rows_whose_label_may_still_change_do_not_count(

@@ -130,3 +130,11 @@ def test_reading_settings_imports_nothing_heavy() -> None:
         "if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_without_users_nothing_may_be_asked_of_them() -> None:
+    assert EvaluationSettings(group_by=None, slices=["city"], thresholds=[_AUC]).group_by is None
+    with pytest.raises(ValidationError, match="gauc_users of click is about users, and 'group_by' is null"):
+        EvaluationSettings(group_by=None, thresholds=[_AUC, _AUC | {"metric": "gauc_users"}])
+    with pytest.raises(ValidationError, match="'activity' counts the rows of users, and 'group_by' is null"):
+        EvaluationSettings(group_by=None, slices=[["city", {"activity": [5]}]], thresholds=[_AUC])

@@ -12,6 +12,7 @@ from tandem.components.metrics.estimates import all_statistics
 from tandem.components.metrics.rows import Rows
 from tandem.components.metrics.slicing import Sliced
 from tandem.components.metrics.statistics import Statistics
+from tandem.components.metrics.users import no_users
 
 if TYPE_CHECKING:
     from tandem.components.evaluator.results import MetricValue
@@ -46,6 +47,16 @@ def test_every_metric_of_every_model_and_the_differences() -> None:
     assert change.value == auc.value - found["baseline", "x", "auc"].value
     assert change.low < change.value < change.high
     assert ("difference", "x", "example_count") not in found
+
+
+def test_without_users_there_is_no_gauc_and_all_else_is_as_ever() -> None:
+    rows = _rows()
+    nobody = Rows(no_users(len(rows)), rows.clusters, rows.labels, rows.scores, rows.slicings)
+    found = slice_results(all_statistics(nobody), _MODELS, _OUTPUTS, grouped=False)
+    of_users = _by_name(slice_results(all_statistics(rows), _MODELS, _OUTPUTS))
+    gauc = {name for name in catalog.METRICS if name.startswith("gauc")}
+    assert _by_name(found) == {key: value for key, value in of_users.items() if key[2] not in gauc}
+    assert [curve.by_activity for curve in found.curves] == [()] * 4
 
 
 def test_a_single_model_has_no_differences() -> None:

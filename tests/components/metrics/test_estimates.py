@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from tandem.components.metrics.catalog import INTERVAL_METRICS
 from tandem.components.metrics.curves import curves
 from tandem.components.metrics.estimates import JackknifedMetrics, all_statistics, jackknifed_metrics, output_estimates
 from tandem.components.metrics.rows import Rows
@@ -61,6 +62,7 @@ def test_rows_without_a_user_are_left_out_of_gauc_and_counted() -> None:
     counted, grouped = np.arange(3000) % 5 != 0, np.arange(3000) % 3 != 0
     values = output_estimates(np.where(grouped, users, NO_USER), np.where(counted, labels, 7), scores, counted)
     assert values["example_count"].value == 2400
+    assert values["gauc_rows_without_user"].value == 800
     assert values["gauc_rows_left_out"].value >= 800
     assert values["auc"].value == pytest.approx(sklearn.metrics.roc_auc_score(labels[counted], scores[counted]))
 
@@ -72,7 +74,7 @@ def test_replicates_are_those_of_the_other_rows() -> None:
     for cluster in (0, 17, 99):
         kept = users != cluster
         (others,) = jackknifed_metrics(_statistics(users[kept], labels[kept], scores[kept]), 1)
-        for position, name in enumerate(name for name in found.values if not name.endswith(("count", "users", "out"))):
+        for position, name in enumerate(INTERVAL_METRICS):
             # AUC takes the pairs within the cluster for ordinary ones.
             wanted = 2e-5 if name == "auc" else 1e-12
             assert found.replicates[cluster, position] == pytest.approx(others.values[name], abs=wanted), name

@@ -103,6 +103,7 @@ def _reference(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> dic
         "gauc_users": len(used),
         "gauc_users_left_out": len(by_user) - len(used),
         "gauc_rows_left_out": len(labels) - sum(len(y) for y, _ in used),
+        "gauc_rows_without_user": int((users == NO_USER).sum()),
     }
 
 

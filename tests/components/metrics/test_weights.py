@@ -184,6 +184,7 @@ def _reference(users: np.ndarray, labels: np.ndarray, scores: np.ndarray, weight
         "gauc_users": len(used),
         "gauc_users_left_out": len(of_users) - len(used),
         "gauc_rows_left_out": len(labels) - sum(rows.sum() for rows in used),
+        "gauc_rows_without_user": (users == NO_USER).sum(),
     }
 
 

@@ -6,6 +6,7 @@ import plotly.offline
 import pytest
 import tomli
 
+from tandem.components.evaluator.results import MetricValue
 from tandem.components.run_report import page
 
 
@@ -119,3 +120,21 @@ def test_what_was_not_measured_and_what_is_judged_too_early_is_said(full):
     none = page.build(dataclasses.replace(full, shifts=(), not_final={}))
     assert "No feature has a threshold for drift or skew" in none
     assert "No impression was too young to be judged" in none
+
+
+def test_without_users_the_page_says_so_and_has_no_gauc(full):
+    metrics = tuple(each for each in full.metrics if not each.metric.startswith("gauc"))
+    curves = tuple(dataclasses.replace(each, by_activity=()) for each in full.curves)
+    found = page.build(dataclasses.replace(full, group_by=None, metrics=metrics, curves=curves))
+    found = re.sub(r"<(script|style)\b.*?</\1>", "", found, flags=re.DOTALL)
+    assert "group_by: null" in found
+    assert "There is no GAUC" in found
+    assert found.count("GAUC") == 1
+
+
+def test_anonymous_rows_are_counted_where_there_are_some(full):
+    assert "name no user" not in page.build(full)
+    anonymous = MetricValue("candidate", (), "click", "gauc_rows_without_user", 1234.0)
+    assert "1,234 rows that name no user, left out of GAUC." in page.build(
+        dataclasses.replace(full, metrics=(*full.metrics, anonymous))
+    )

@@ -145,3 +145,12 @@ def test_the_bars_of_gates_have_the_names_of_their_groups(table):
     figure = plots.gates(table)
     legends = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
     assert legends == [["general", "task"], ["expert 1", "expert 2"]]
+
+
+def test_without_users_there_is_no_gauc(report):
+    made = report("mmoe")
+    metrics = {name: {key: value for key, value in of.items() if key != "gauc"} for name, of in made.metrics.items()}
+    table = make_table("shop", "/logs", 1, OUTPUTS, [made.model_copy(update={"metrics": metrics})], {}, {})
+    (section, *_) = sections(table, GRAPH, ())
+    assert section.columns == ("system", "AUC", "log loss", "calib.")
+    assert [len(row) for row in section.rows] == [4]

@@ -112,6 +112,12 @@ def test_a_mistake_in_every_section(answer):
             "model: {recipe: mmoe_pico, objectives: {pico: {pairs: [[sale, click]]}}}\n",
             ["tasks[1].given"],
         ),
+        # Without users there is no GAUC to bound.
+        (
+            [("slices: [device", "group_by: null\n  slices: [device"), ("metric: auc", "metric: gauc")],
+            "modle: {}\n",
+            ["modle", "evaluation"],
+        ),
         # A slice that is wrong may be the one that a threshold means.
         (
             [

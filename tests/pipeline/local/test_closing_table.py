@@ -168,3 +168,11 @@ def test_what_can_be_trained():
         "",
         "trees   No network",
     ]
+
+
+def test_without_users_there_is_no_gauc(result):
+    assert "GAUC" in shown(result)
+    without = tuple(each for each in result.metrics if each.metric != "gauc")
+    text = shown(dataclasses.replace(result, metrics=without))
+    assert "GAUC" not in text
+    assert "0.7123" in text
