@@ -45,7 +45,7 @@ def _taken(logs: LogSettings) -> set[str]:
     main = logs.table or logs.impressions
     taken = {*logs.post_impression}
     if main is not None and main.time is not None:
-        taken.add(main.time.column)
+        taken.update(main.time.column)
     if main is not None and main.weight is not None:
         taken.add(main.weight)
     if logs.clicks is not None:

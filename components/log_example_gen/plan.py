@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,9 +27,9 @@ from tandem.components.log_example_gen.records import (
 from tandem.components.log_example_gen.settings import own_columns
 from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
 from tandem.components.log_example_gen.split import by_file
+from tandem.components.log_example_gen.time_check import bounds_of
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Mapping, Sequence
 
     from tandem.components.log_example_gen.settings import (
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         TimeColumn,
     )
     from tandem.components.log_example_gen.sources import SourceFile
+    from tandem.components.log_example_gen.times import TimeBounds
 
 TABLES_HAVE_NO_END = "examples of a 'table' cannot say when the logs end ('observed_until'): only streams know"
 
@@ -60,6 +63,7 @@ class Source:
       columns: The columns read.
       keys: Those of them that must not be empty.
       time: Where the time stands.
+      bounds: Between which moments it can lie.
       event: The column with the kind of event.
       kind: The kind of all its events.
       adds: Of a side table: the columns that it adds.
@@ -72,6 +76,7 @@ class Source:
     columns: tuple[str, ...]
     keys: tuple[str, ...] = ()
     time: TimeColumn | None = None
+    bounds: TimeBounds | None = None
     event: str | None = None
     kind: str | None = None
     adds: tuple[str, ...] = ()
@@ -175,6 +180,7 @@ def make_plan(
     labels: Sequence[Label],
     data_dir: str,
     observed_until: bool = False,
+    now: datetime.datetime | None = None,
 ) -> Plan:
     """Finds the files and decides which columns are read from which source.
 
@@ -184,6 +190,7 @@ def make_plan(
       labels: All labels.
       data_dir: The folder or URI that the globs are relative to.
       observed_until: Whether every example says when the logs end. Only streams know.
+      now: When the logs are read, by one clock for all who read them; None: this machine's.
 
     Raises:
       LogsError: Something that the settings name is not there, or is there twice.
@@ -197,6 +204,7 @@ def make_plan(
         by_file([file.name for file in files[TABLE]], logs.split)
     offered = {name: columns_offered(spec, files[name], data_dir) for name, spec in _specs(logs).items()}
     owned = _owners(logs, columns, offered)
+    now = now or datetime.datetime.now(datetime.timezone.utc)
     weights = _weights(logs, columns, owned)
     streams = (
         _table_source(logs, logs.table, labels, files, owned, weights)
@@ -213,6 +221,10 @@ def make_plan(
             adds=tuple(owned[side.name]),
         )
         for side in logs.side_tables
+    )
+    streams = tuple(
+        dataclasses.replace(source, bounds=bounds_of(source.time, logs.split, now)) if source.time else source
+        for source in streams
     )
     for source in (*streams, *sides):
         _check_columns(source, offered[source.name], data_dir)
@@ -352,7 +364,7 @@ def _stream_sources(
             name=IMPRESSIONS,
             spec=logs.impressions,
             files=files[IMPRESSIONS],
-            columns=_unique(*on, logs.impressions.time.column, *side_keys, *owned[IMPRESSIONS]),
+            columns=_unique(*on, *logs.impressions.time.column, *side_keys, *owned[IMPRESSIONS]),
             keys=on,
             time=logs.impressions.time,
             weights=weights,
@@ -361,7 +373,7 @@ def _stream_sources(
             name=CLICKS,
             spec=logs.clicks,
             files=files[CLICKS],
-            columns=_unique(*on, logs.clicks.time.column),
+            columns=_unique(*on, *logs.clicks.time.column),
             keys=on,
             time=logs.clicks.time,
         ),
@@ -373,7 +385,7 @@ def _stream_sources(
                 name=CONVERSIONS,
                 spec=logs.conversions,
                 files=files[CONVERSIONS],
-                columns=_unique(*on, logs.conversions.time.column, *([event] if event else [])),
+                columns=_unique(*on, *logs.conversions.time.column, *([event] if event else [])),
                 keys=on,
                 time=logs.conversions.time,
                 event=event,
@@ -394,7 +406,7 @@ def _table_source(
     time = table.time
     names = _unique(
         *(label.name for label in labels),
-        *([time.column] if time else []),
+        *(time.column if time else ()),
         *(side.key for side in logs.side_tables),
         *owned[TABLE],
     )

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tandem.components.log_example_gen.sources import LogsError
+from tandem.components.log_example_gen.times import moment_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tandem.components.log_example_gen.settings import TimeColumn
+    from tandem.components.log_example_gen.times import TimeBounds
 
 ROW = "__row"  # Int64: where a row stands in its file; 1 is the first after the header.
 TIME = "__time_us"  # Int64: microseconds since 1970, UTC.
@@ -25,14 +27,6 @@ REASON = "__reason"  # String: why a row is set aside.
 OWN_COLUMNS = (TIME, EVENT, FILE, ROW, REASON)
 
 IMPRESSIONS, CLICKS, CONVERSIONS, TABLE = "impressions", "clicks", "conversions", "table"
-
-_PER_SECOND = {"s": 1_000_000, "ms": 1_000, "us": 1}
-_END_OF_TIME = 253_402_300_800_000_000  # The year 10000: what Python's datetime cannot hold is no time.
-_ISO8601 = (
-    r"^\s*(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
-    r"(?:[T ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r"\s*(?P<zone>Z|z|UTC|(?P<sign>[+-])(?P<zone_hour>\d{2}):?(?P<zone_minute>\d{2})?)?)?\s*$"
-)
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,11 @@ class Reason:
 
 MALFORMED = Reason("malformed", "The line could not be read: wrong number of cells, invalid JSON, not UTF-8.", bad=True)
 MISSING_KEY = Reason("missing_key", "A key column is empty, so that the row belongs to nothing.", bad=True)
-BAD_TIME = Reason("bad_time", "The time is empty, or is not one in the unit that the settings name.", bad=True)
+BAD_TIME = Reason(
+    "bad_time",
+    "The time is empty, not as the settings say, before 1990, or later than when the logs were read.",
+    bad=True,
+)
 BAD_LABEL = Reason("bad_label", "A label of a labelled table is none of 0, 1, true, false.", bad=True)
 BAD_WEIGHT = Reason("bad_weight", "The row weight is empty, no number, not finite or negative.", bad=True)
 NO_IMPRESSION = Reason("no_impression", "No impression has the key of this event.", bad=True)
@@ -132,15 +130,17 @@ def normalize(
     time: TimeColumn | None = None,
     event: str | None = None,
     kind: str | None = None,
+    bounds: TimeBounds | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Adds the time and the kind of event to rows as they were read, and sets aside those that lack a key or a time.
 
     Args:
       rows: Texts, as the readers give them.
       keys: Columns that must not be empty.
-      time: Where the time stands and its unit.
+      time: Where the time stands, and how it is read.
       event: The column that names the kind of event.
       kind: The kind of all rows, where there is no such column.
+      bounds: Between which moments a time can lie; None: at any.
 
     Returns:
       The rows with `TIME` (where there is a time) and `EVENT` (where there is a kind), and the rest with `REASON`.
@@ -148,12 +148,13 @@ def normalize(
     Raises:
       LogsError: A key, time or event column holds lists.
     """
-    for name in (*keys, *([time.column] if time else []), *([event] if event else [])):
+    for name in (*keys, *(time.column if time else ()), *([event] if event else [])):
         if rows.schema[name] != pl.String:
             raise LogsError(f"column '{name}' holds lists; a key, a time or a kind of event is one value")
     added = []
     if time is not None:
-        added.append(time_us(time.column, time.unit).alias(TIME))
+        moment = moment_us(time)
+        added.append((moment if bounds is None else pl.when(moment.is_between(*bounds)).then(moment)).alias(TIME))
     if event is not None:
         added.append(pl.col(event).alias(EVENT))
     elif kind is not None:
@@ -164,42 +165,3 @@ def normalize(
     why = pl.when(no_key).then(pl.lit(MISSING_KEY.name)).when(no_time).then(pl.lit(BAD_TIME.name))
     rows = rows.with_columns(why.alias(REASON))
     return rows.filter(pl.col(REASON).is_null()).drop(REASON), rows.filter(pl.col(REASON).is_not_null())
-
-
-def time_us(column: str, unit: str) -> pl.Expr:
-    """Reads a column of texts as microseconds since 1970 (UTC), null where that cannot be done.
-
-    Args:
-      column: Its name.
-      unit: `s`, `ms`, `us` (fractions are allowed; since 1970), or `iso8601` (no zone means UTC).
-    """
-    if unit == "iso8601":
-        moment = _iso8601_us(column)
-    else:
-        text = pl.col(column).str.strip_chars()
-        # Most are whole and stay exact; only the others go through a double.
-        whole = text.cast(pl.Int64, strict=False)
-        whole = pl.when(whole.is_between(0, _END_OF_TIME // _PER_SECOND[unit])).then(whole * _PER_SECOND[unit])
-        broken = text.cast(pl.Float64, strict=False) * _PER_SECOND[unit]
-        broken = pl.when(broken.is_between(0, _END_OF_TIME)).then(broken.round()).cast(pl.Int64, strict=False)
-        moment = pl.coalesce(whole, broken)
-    return pl.when(moment.is_between(0, _END_OF_TIME, closed="left")).then(moment)
-
-
-def _iso8601_us(column: str) -> pl.Expr:
-    part = pl.col(column).str.extract_groups(_ISO8601)
-
-    def number(name: str, default: int = 0) -> pl.Expr:
-        return part.struct.field(name).cast(pl.Int64, strict=False).fill_null(default)
-
-    # The calendar says whether there is such a day; polars' datetime() raises where there is none.
-    text = pl.concat_str([part.struct.field(name) for name in ("year", "month", "day")], separator="-")
-    day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Int64)
-    sound = (number("hour") < 24) & (number("minute") < 60) & (number("second") < 60)
-    seconds = ((day * 24 + number("hour")) * 60 + number("minute")) * 60 + number("second")
-    offset = number("zone_hour") * 60 + number("zone_minute")
-    sign = pl.when(part.struct.field("sign") == "-").then(-1).otherwise(1)
-    fraction = (
-        part.struct.field("fraction").fill_null("").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64, strict=False)
-    )
-    return pl.when(sound).then((seconds - sign * offset * 60) * 1_000_000 + fraction)

@@ -9,7 +9,8 @@ import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tandem.components.log_example_gen.records import time_us
+from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.times import moment_us
 from tandem.pipeline.starter.profile import Profile, TimeUnit, profile, words_of
 
 if TYPE_CHECKING:
@@ -292,7 +293,7 @@ def _find_period(found: Guess) -> None:
     if found.main.time is None:
         return
     name, unit = found.main.time
-    times = found.main.sample.rows.select(time_us(name, unit)).to_series().drop_nulls()
+    times = found.main.sample.rows.select(moment_us(TimeColumn(column=(name,), unit=unit))).to_series().drop_nulls()
     if len(times):
         epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
         low, high = (times.quantile(q, "nearest") for q in (0.001, 0.999))

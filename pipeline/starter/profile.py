@@ -11,7 +11,8 @@ from typing import Literal
 
 import polars as pl
 
-from tandem.components.log_example_gen.records import time_us
+from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.times import moment_us
 
 TimeUnit = Literal["s", "ms", "us", "iso8601"]
 
@@ -112,7 +113,7 @@ def _unit(words: set[str], values: pl.Series, numbers: pl.Series | None) -> Time
             return None
         low, high = numbers.quantile(0.01) or 0, numbers.quantile(0.99) or 0
         return next((unit for unit, (least, most) in _UNITS.items() if least <= low and high < most), None)
-    read = values.to_frame("t").select(time_us("t", "iso8601")).to_series()
+    read = values.to_frame("t").select(moment_us(TimeColumn(column=("t",), unit="iso8601"))).to_series()
     return "iso8601" if read.null_count() <= 0.01 * len(values) else None
 
 

@@ -48,7 +48,9 @@ def build(pipeline: Any, plan: Plan, folders: Mapping[str, str], quarantine: str
     account = Account()
     blocks = _labelled(pipeline, plan, account) if plan.logs.table is not None else _joined(pipeline, plan, account)
     if plan.logs.derived:
-        blocks = blocks | "Derive" >> beam.Map(_derived, plan.logs.derived).with_output_types(ExampleBlock)
+        time = plan.streams[0].time
+        zone = time.timezone if time is not None else None
+        blocks = blocks | "Derive" >> beam.Map(_derived, plan.logs.derived, zone).with_output_types(ExampleBlock)
     blocks = account.main(blocks | "Split" >> step(SplitBlock(plan), gives=ExampleBlock))
     if plan.logs.table is not None:
         blocks = blocks | "Shuffle" >> beam.Map(shuffled).with_output_types(ExampleBlock)
@@ -100,8 +102,8 @@ def _side_tables(pipeline: Any, plan: Plan, account: Account) -> Any:
     )
 
 
-def _derived(block: ExampleBlock, derived: Mapping[str, Any]) -> ExampleBlock:
-    return dataclasses.replace(block, rows=derive(block.rows, derived))
+def _derived(block: ExampleBlock, derived: Mapping[str, Any], timezone: str | None) -> ExampleBlock:
+    return dataclasses.replace(block, rows=derive(block.rows, derived, timezone))
 
 
 class _ObservedUntil(beam.CombineFn):

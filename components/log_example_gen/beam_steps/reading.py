@@ -18,6 +18,7 @@ from tandem.components.log_example_gen.readers.registry import read_file
 from tandem.components.log_example_gen.records import FILE, TABLE, normalize, stack
 from tandem.components.log_example_gen.side_tables import features_column, one_per_key
 from tandem.components.log_example_gen.sources import filesystem
+from tandem.components.log_example_gen.time_check import TimeCheck
 from tandem.components.log_example_gen.weights import check_weights
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ class _ReadFiles(beam.DoFn):
 
     def _sound(self, source: Source, index: int) -> Iterator[tuple[pl.DataFrame, list[pl.DataFrame], Counts]]:
         """Reads a file and gives, per block, the usable rows, the others, and how many there were and are lost."""
+        times_of = TimeCheck(source.name, source.files[index].name, source.time, source.bounds)
         for block in self._blocks(source, index):
             rows = block.rows.with_columns(pl.lit(index, pl.Int32).alias(FILE))
-            rows, unusable = normalize(rows, source.keys, source.time, source.event, source.kind)
+            rows, unusable = normalize(rows, source.keys, source.time, source.event, source.kind, source.bounds)
+            times_of.see(rows, unusable)
             rejects = [malformed_rows(block.malformed, index), unusable]
             if source.weights:
                 rows, unweighted = check_weights(rows, source.weights)
@@ -50,6 +53,7 @@ class _ReadFiles(beam.DoFn):
             counts = Counts(rows=Counter({source.name: len(block.rows) + len(block.malformed)}))
             counts.outcomes[source.name] = sum((by_reason(some) for some in rejects), Counter())
             yield rows, rejects, counts
+        times_of.judge()
 
     def _blocks(self, source: Source, index: int) -> Iterator[Block]:
         """Reads a file, and says how far it is."""

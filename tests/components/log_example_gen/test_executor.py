@@ -304,6 +304,33 @@ def test_a_labelled_table_split_by_time(folder: Path, run_step: Any) -> None:
     ]
 
 
+def test_a_file_in_another_unit_stops_the_run_by_its_name(folder: Path, run_step: Any) -> None:
+    (folder / "first.csv").write_text("user,click,buy,at\nu1,1,0,1700000000000\nu2,0,0,1700003600000\n")
+    (folder / "second.csv").write_text("user,click,buy,at\nu1,1,0,1700090000\nu2,0,0,1700090060\n")
+    split = {"train": {"before": "2023-11-15"}, "eval": {"from": "2023-11-15"}}
+    table = {"files": ["first.csv", "second.csv"], "time": {"column": "at", "unit": "ms"}}
+    settings = {"table": table, "split": split}
+    with pytest.raises(Exception, match=r"table: 2 of 2 times in second\.csv .*By unit 's' it is 2023-11-15"):
+        run_step(step(settings, folder, columns={"user": ExampleColumn()}))
+
+
+def test_absurd_times_are_bad_rows_and_hours_those_of_the_zone(folder: Path, run_step: Any) -> None:
+    (folder / "log.csv").write_text(
+        "user,click,buy,at\nu1,1,0,2023-11-14 23:30\nu2,0,0,2023-11-15 00:30\nu3,0,0,1970-01-01\nu4,1,0,2999-01-01\n"
+    )
+    settings = {
+        "table": {"files": "log.csv", "time": {"column": "at", "unit": "iso8601", "timezone": "Asia/Shanghai"}},
+        "split": {"train": {"before": "2023-11-14T16:00"}, "eval": {"from": "2023-11-14T16:00"}},
+        "derived": {"hour": "hour_of_day", "day": "day_of_week"},
+        "max_bad_share": 0.5,
+    }
+    columns = {name: ExampleColumn() for name in ("user", "hour", "day")}
+    outputs = run_step(step(settings, folder, columns=columns))
+    found = [(row["user"], row["hour"], row["day"]) for name in ("train", "eval") for row in outputs.rows(name)]
+    assert found == [([b"u1"], [b"23"], [b"1"]), ([b"u2"], [b"0"], [b"2"])]
+    assert [row["cells"]["user"] for row in outputs.set_aside()["table/bad_time"]] == ["u3", "u4"]
+
+
 @pytest.mark.parametrize(
     ("change", "columns", "labels", "message"),
     [
