@@ -140,7 +140,7 @@ class Examples:
             dict.fromkeys(
                 [
                     *(name for name in self._inputs if name not in self._derived),
-                    *([self._time.column] if self._time else []),
+                    *(self._time.column if self._time else ()),
                     *(side.key for side in self._sides),
                 ]
             )
@@ -162,7 +162,7 @@ class Examples:
         unusable = rows.clear().with_columns(pl.lit(BAD_TIME.name).alias(REASON))
         if self._time is not None:
             rows, unusable = normalize(rows, (), self._time)
-            rows = derive(rows, self._derived)
+            rows = derive(rows, self._derived, self._time.timezone)
         return unusable, self._serialized(rows)
 
     def _serialized(self, rows: pl.DataFrame) -> Iterator[list[bytes]]:
