@@ -196,8 +196,8 @@ def recipe(config: Config) -> Iterator[Check]:
     yield Check("ok", f"recipe '{config.model.recipe}' takes these settings")
     yield from thresholds(config)
     periods = config.logs.split.periods()
-    if config.logs.join is not None and config.logs.join.label_delay:
-        delay = config.logs.join.label_delay.total_seconds() / 3600
+    if config.logs.label_delay:
+        delay = config.logs.label_delay.total_seconds() / 3600
         yield Check("ok", f"split: {', '.join(periods)}; at least {delay:g} hours (the windows) lie between the parts")
     else:
         yield Check("ok", f"split: {', '.join(periods)}")

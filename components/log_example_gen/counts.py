@@ -31,6 +31,8 @@ class Counts:
       positives: By split and label, the examples whose label is 1.
       unmatched: By side table, the examples whose key it lacks.
       unreadable: By column, the values that are no numbers and were left out.
+      leads: By stream and seconds, the events whose time did not fit and that lie up to so long before something that
+        they could belong to (see `attribution.leads`).
       not_final: By split and label, the examples whose label may still change after the end of the logs.
       first_us: The earliest impression, in microseconds since 1970; None: there is no time.
       last_us: The latest one.
@@ -42,6 +44,7 @@ class Counts:
     positives: dict[str, Counter[str]] = field(default_factory=dict)
     unmatched: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
+    leads: dict[str, Counter[str]] = field(default_factory=dict)
     not_final: dict[str, Counter[str]] = field(default_factory=dict)
     first_us: int | None = None
     last_us: int | None = None
@@ -107,6 +110,7 @@ def merged(counts: Iterable[Counts]) -> Counts:
         for into, numbers in (
             (total.outcomes, one.outcomes),
             (total.positives, one.positives),
+            (total.leads, one.leads),
             (total.not_final, one.not_final),
         ):
             for name, counter in numbers.items():

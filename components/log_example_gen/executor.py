@@ -19,6 +19,7 @@ from tfx.utils import io_utils
 from tandem.components.log_example_gen.beam_steps.pipeline import build
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT, Counts, describe, describe_not_final
 from tandem.components.log_example_gen.dates import describe_period, describe_us
+from tandem.components.log_example_gen.faults import asked_for, faults
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import IMPRESSIONS, reason
 from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
@@ -82,7 +83,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         _tell_not_final(counts)
         counts.check()
         _tell_oddities(counts, plan)
-        problems = [*_too_many_bad(counts, plan, quarantine.uri), *_empty_splits(counts, plan)]
+        problems = faults(counts, plan)
+        problems += [*_too_many_bad(counts, plan, quarantine.uri), *_empty_splits(counts, plan)]
         if problems:
             kept = _keep(quarantine.uri, exec_properties.get(FAILURE_DIR, ""))
             raise LogsError("\n".join([*problems, f"All rows that were set aside, by source and reason: {kept}"]))
@@ -146,7 +148,8 @@ def _too_many_bad(counts: Counts, plan: Plan, quarantine: str) -> list[str]:
     """Returns what to say about the sources with more bad rows than allowed."""
     lines = []
     allowed = plan.logs.max_bad_share
-    for source, rows in counts.rows.items():
+    for source in counts.rows:
+        rows = asked_for(counts, source)
         bad = {name: n for name, n in counts.outcomes.get(source, {}).items() if n and _is_bad(name)}
         share = sum(bad.values()) / rows if rows else 0.0
         if share <= allowed:

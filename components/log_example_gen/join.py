@@ -5,13 +5,20 @@ Pure: polars frames in and out. What is joined must hold all events of its keys;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tandem.components.log_example_gen.attribution import (
+    IMPRESSION,
+    after_click,
+    after_impression,
+    attribute_clicks,
+    leads,
+)
 from tandem.components.log_example_gen.labels import ancestors, parents_first
 from tandem.components.log_example_gen.records import (
     CLICKS,
@@ -20,9 +27,6 @@ from tandem.components.log_example_gen.records import (
     EVENT,
     FILE,
     IMPRESSIONS,
-    NO_IMPRESSION,
-    OUTSIDE_CLICK_WINDOW,
-    OUTSIDE_CONVERSION_WINDOW,
     REASON,
     ROW,
     TIME,
@@ -33,17 +37,13 @@ from tandem.components.log_example_gen.records import (
 from tandem.components.log_example_gen.settings import time_column
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
     from tandem.components.log_example_gen.settings import Join, Label
 
 _Times: TypeAlias = npt.NDArray[np.int64]  # [impressions]: the microsecond in which a label became 1, or `_NEVER`.
 _NEVER = np.iinfo(np.int64).max
-_US_PER_HOUR = 3_600_000_000
-_IMPRESSION = "__impression"  # The number of an impression among those that are kept.
-_ANCHOR_TIME = "__anchor_time_us"  # When the thing happened that an event belongs to.
-_KNOWN = "__known"  # Whether any impression has an event's key.
-_PLACE = "__place"  # The number of an event in its frame.
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,19 @@ class Joined:
         keys and times alone and is otherwise as good as random.
       rejects: By stream, the other rows with `REASON` (duplicates among them).
       attached: By stream, how many clicks and conversions set a label.
+      leads: By stream, how shortly before what they could belong to events lie whose time did not fit (see
+        `attribution.leads`).
     """
 
     examples: pl.DataFrame
     rejects: dict[str, pl.DataFrame]
     attached: dict[str, int]
+    leads: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 def join(
     impressions: pl.DataFrame,
-    clicks: pl.DataFrame,
+    clicks: pl.DataFrame | None,
     conversions: pl.DataFrame | None,
     settings: Join,
     labels: Sequence[Label],
@@ -74,12 +77,15 @@ def join(
     """Finds the impression of each click and conversion, and sets its labels.
 
     With `impression_id`, an event belongs to the impression with its key. With `last_touch`, a click belongs to the
-    latest impression of its key at or before it, and what needs a click to the latest click (of those that count) at or
-    before it. A window's edge lies inside. With `impression_id` and without a window no order is demanded: there are
-    logs whose events all carry the time of their impression.
+    latest impression of its key at or before it. A window's edge lies inside. With `impression_id` and without a window
+    no order is demanded: there are logs whose events all carry the time of their impression.
+
+    What needs a click belongs to the latest click of its key at or before it, among all clicks that have an impression
+    and lie in their window: also a second click of an impression, which sets no label any more. With `impression_id`, a
+    conversion before all clicks of its key is compared with the first of them.
 
     A conversion that needs no click (none of its label's ancestors is `click_label`) belongs to the impression itself,
-    within both windows together.
+    within both windows together; where there are no clicks at all, within the conversion window.
 
     An implied click (`imply_click`) is that of an impression without a click of its own, with which the conversion lies
     within both windows together.
@@ -88,35 +94,47 @@ def join(
 
     Args:
       impressions: Keys, `TIME` and whatever else; like the others without empty keys and times (see `records`).
-      clicks: Keys and `TIME`.
+      clicks: Keys and `TIME`; None: the logs have no clicks.
       conversions: Keys, `TIME` and `EVENT`, the name of the label that the row is about; None: there are none.
       settings: Keys, attribution, windows, and what to do with orphans.
       labels: All labels.
-      click_label: The one that clicks set. A conversion of this name is not used: clicks come from the clicks.
+      click_label: The one that clicks set. A conversion of this name is not used: clicks come from the clicks. Without
+        clicks it is a label like any other.
 
     Raises:
       LogsError: Labels that do not form a tree.
     """
     on = list(settings.on)
-    if conversions is None:
-        conversions = clicks.clear().select(*on, TIME).with_columns(pl.lit("").alias(EVENT))
     shown, repeated = _distinct(impressions, [*on, TIME] if settings.attribution == "last_touch" else on, order=[TIME])
-    shown = _scattered(shown, on).with_row_index(_IMPRESSION)
-    counted, click_rejects = _attribute_clicks(clicks, shown, settings)
-    since, conversion_rejects, attached = _attribute_conversions(
-        conversions, shown, counted, settings, labels, click_label
-    )
+    shown = _scattered(shown, on).with_row_index(IMPRESSION)
+    since = {label.name: np.full(len(shown), _NEVER) for label in labels}
+    rejects = {IMPRESSIONS: set_aside(repeated, DUPLICATE)}
+    attached: dict[str, int] = {}
+    early: dict[str, Counter[str]] = {}
+    counted = None
+    if clicks is not None:
+        first, again, rejects[CLICKS] = _clicks(clicks, shown, settings)
+        since[click_label][first.get_column(IMPRESSION).to_numpy()] = first.get_column(TIME).to_numpy()
+        attached[CLICKS], early[CLICKS] = len(first), leads(rejects[CLICKS], shown, settings)
+        counted = pl.concat([first, again]).select(*on, TIME, IMPRESSION)
+    if conversions is not None:
+        kinds = [label.name for label in labels if counted is None or label.name != click_label]
+        unused = set_aside(conversions.filter(~pl.col(EVENT).is_in(kinds)), UNUSED_EVENT)
+        used = conversions.filter(pl.col(EVENT).is_in(kinds))
+        found = _attributed(used, shown, counted, settings, labels, click_label)
+        found = _set_labels(found, since, labels, imply=settings.orphan_conversions == "imply_click")
+        kept, lost = _conversions(found, list(conversions.columns))
+        rejects[CONVERSIONS] = pl.concat([unused, lost])
+        attached[CONVERSIONS] = kept
+        early[CONVERSIONS] = leads(rejects[CONVERSIONS], shown if counted is None else counted, settings)
     return Joined(
-        examples=shown.drop(_IMPRESSION).with_columns(
+        examples=shown.drop(IMPRESSION).with_columns(
             *(pl.Series(label.name, (since[label.name] != _NEVER).astype(np.int8)) for label in labels),
             *(_times(label.name, since[label.name]) for label in labels),
         ),
-        rejects={
-            IMPRESSIONS: set_aside(repeated, DUPLICATE),
-            CLICKS: click_rejects,
-            CONVERSIONS: conversion_rejects,
-        },
-        attached={CLICKS: len(counted), CONVERSIONS: attached},
+        rejects=rejects,
+        attached=attached,
+        leads=early,
     )
 
 
@@ -150,142 +168,36 @@ def _scattered(rows: pl.DataFrame, on: list[str]) -> pl.DataFrame:
     return rows.with_columns(order.alias("__order")).sort("__order", TIME, *on).drop("__order")
 
 
-def _nearest(events: pl.DataFrame, anchors: pl.DataFrame, settings: Join) -> pl.DataFrame:
-    """Adds to each event the number (`_IMPRESSION`) and the time (`_ANCHOR_TIME`) of what it belongs to, or nulls.
-
-    The events keep their order; windows are not looked at.
-    """
-    on = list(settings.on)
-    anchors = anchors.select(*on, pl.col(TIME).alias(_ANCHOR_TIME), _IMPRESSION)
-    if settings.attribution == "impression_id":
-        return events.join(anchors, on=on, how="left", maintain_order="left")
-    return (
-        events.with_row_index(_PLACE)
-        .sort(TIME)
-        .join_asof(
-            anchors.with_columns(pl.col(_ANCHOR_TIME).alias(TIME)).sort(TIME),
-            on=TIME,
-            by=on,
-            strategy="backward",
-            check_sortedness=False,  # Sorted just above; polars cannot see it through `by` and warns.
-        )
-        .sort(_PLACE)
-        .drop(_PLACE)
-    )
+def _clicks(
+    clicks: pl.DataFrame, shown: pl.DataFrame, settings: Join
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Returns the first click of each impression, those that repeat it (both with its number), and the rejects."""
+    found = attribute_clicks(clicks, shown, settings)
+    sound = pl.col(REASON).is_null()
+    first, repeated = _distinct(found.filter(sound), [IMPRESSION], order=[TIME])
+    rejects = pl.concat([found.filter(~sound), set_aside(repeated, DUPLICATE)])
+    return first, repeated, rejects.select(*clicks.columns, REASON)
 
 
-def _known(events: pl.DataFrame, shown: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    keys = shown.select(on).unique().with_columns(pl.lit(True).alias(_KNOWN))
-    return events.join(keys, on=on, how="left", maintain_order="left").with_columns(pl.col(_KNOWN).fill_null(False))
-
-
-def _within(hours: float | None) -> pl.Expr:
-    """Whether an event has something to belong to and lies within the window after it, edge included."""
-    found = pl.col(_IMPRESSION).is_not_null()
-    if hours is None:
-        return found
-    delay = pl.col(TIME) - pl.col(_ANCHOR_TIME)
-    return found & (delay >= 0) & (delay <= round(hours * _US_PER_HOUR))
-
-
-def _both_windows(settings: Join) -> float | None:
-    if settings.click_window_hours is None or settings.conversion_window_hours is None:
-        return None
-    return settings.click_window_hours + settings.conversion_window_hours
-
-
-def _attribute_clicks(clicks: pl.DataFrame, shown: pl.DataFrame, settings: Join) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Returns the clicks that count, with their impression, and the others with their reason."""
-    on = list(settings.on)
-    found = _nearest(_known(clicks, shown, on), shown, settings)
-    why = (
-        pl.when(~pl.col(_KNOWN))
-        .then(pl.lit(NO_IMPRESSION.name))
-        .when(~_within(settings.click_window_hours))
-        .then(pl.lit(OUTSIDE_CLICK_WINDOW.name))
-    )
-    found = found.with_columns(why.alias(REASON))
-    kept, repeated = _distinct(found.filter(pl.col(REASON).is_null()), [_IMPRESSION], order=[TIME])
-    rejects = pl.concat([found.filter(pl.col(REASON).is_not_null()), set_aside(repeated, DUPLICATE)])
-    return kept.select(*on, TIME, _IMPRESSION), rejects.select(*clicks.columns, REASON)
-
-
-def _attribute_conversions(
+def _attributed(
     conversions: pl.DataFrame,
     shown: pl.DataFrame,
-    clicks: pl.DataFrame,
+    clicks: pl.DataFrame | None,
     settings: Join,
     labels: Sequence[Label],
     click_label: str,
-) -> tuple[dict[str, _Times], pl.DataFrame, int]:
-    """Returns since when each label of all impressions is 1, the rejects, and how many conversions count."""
-    on = list(settings.on)
-    chains = ancestors(labels)
-    kinds = [label.name for label in labels if label.name != click_label]
-    after_click = [name for name in kinds if click_label in chains[name]]
-    used = _known(conversions.filter(pl.col(EVENT).is_in(kinds)), shown, on)
-    found = pl.concat(
-        [
-            _after_click(used.filter(pl.col(EVENT).is_in(after_click)), shown, clicks, settings, labels),
-            _after_impression(used.filter(~pl.col(EVENT).is_in(after_click)), shown, settings),
-        ]
-    )
-    since = {label.name: np.full(len(shown), _NEVER) for label in labels}
-    since[click_label][clicks.get_column(_IMPRESSION).to_numpy()] = clicks.get_column(TIME).to_numpy()
-    found = _set_labels(found, since, labels, imply=settings.orphan_conversions == "imply_click")
-    kept, repeated = _distinct(found.filter(pl.col(REASON).is_null()), [_IMPRESSION, EVENT], order=[TIME])
-    rejects = pl.concat(
-        [
-            set_aside(conversions.filter(~pl.col(EVENT).is_in(kinds)), UNUSED_EVENT),
-            *(
-                part.select(*conversions.columns, REASON)
-                for part in (found.filter(pl.col(REASON).is_not_null()), set_aside(repeated, DUPLICATE))
-            ),
-        ]
-    )
-    return since, rejects, len(kept)
-
-
-def _after_click(
-    events: pl.DataFrame, shown: pl.DataFrame, clicks: pl.DataFrame, settings: Join, labels: Sequence[Label]
 ) -> pl.DataFrame:
-    """Attributes events that need a click: adds `_IMPRESSION` and `REASON`, one of them null."""
-    found = _nearest(events, clicks, settings)
-    found = found.with_columns(_within(settings.conversion_window_hours).alias("__within"))
-    if settings.orphan_conversions == "imply_click":
-        implied = _nearest(events, shown, settings)
-        implied = implied.with_columns(
-            (
-                _within(_both_windows(settings)) & ~pl.col(_IMPRESSION).is_in(clicks.get_column(_IMPRESSION).implode())
-            ).alias("__within")
-        )
-        own = found.get_column("__within")
-        found = found.with_columns(
-            pl.when(own)
-            .then(found.get_column(_IMPRESSION))
-            .otherwise(implied.get_column(_IMPRESSION))
-            .alias(_IMPRESSION),
-            (own | implied.get_column("__within")).alias("__within"),
-        )
-        lost: pl.Expr = pl.lit(OUTSIDE_CONVERSION_WINDOW.name)
-    else:
-        parent_of = {label.name: no_parent(label.parent).name for label in labels if label.parent is not None}
-        orphan = pl.col(EVENT).replace_strict(parent_of, default=None, return_dtype=pl.String)
-        lost = pl.when(pl.col(_IMPRESSION).is_not_null()).then(pl.lit(OUTSIDE_CONVERSION_WINDOW.name)).otherwise(orphan)
-    return _judged(found, pl.col("__within"), lost)
-
-
-def _after_impression(events: pl.DataFrame, shown: pl.DataFrame, settings: Join) -> pl.DataFrame:
-    """Attributes events that need no click: adds `_IMPRESSION` and `REASON`, one of them null."""
-    found = _nearest(events, shown, settings)
-    return _judged(found, _within(_both_windows(settings)), pl.lit(OUTSIDE_CONVERSION_WINDOW.name))
-
-
-def _judged(found: pl.DataFrame, within: pl.Expr, lost: pl.Expr) -> pl.DataFrame:
-    why = pl.when(~pl.col(_KNOWN)).then(pl.lit(NO_IMPRESSION.name)).when(~within).then(lost)
-    found = found.with_columns(why.alias(REASON))
-    number = pl.when(pl.col(REASON).is_null()).then(pl.col(_IMPRESSION))
-    return found.with_columns(number.alias(_IMPRESSION)).drop(_KNOWN, _ANCHOR_TIME, "__within", strict=False)
+    """Returns the conversions with their impression or the reason that they have none."""
+    if clicks is None:
+        return after_impression(conversions, shown, settings, after_clicks=False)
+    chains = ancestors(labels)
+    need_click = pl.col(EVENT).is_in([label.name for label in labels if click_label in chains[label.name]])
+    return pl.concat(
+        [
+            after_click(conversions.filter(need_click), shown, clicks, settings, labels),
+            after_impression(conversions.filter(~need_click), shown, settings),
+        ]
+    )
 
 
 def _set_labels(found: pl.DataFrame, since: dict[str, _Times], labels: Sequence[Label], imply: bool) -> pl.DataFrame:
@@ -295,7 +207,7 @@ def _set_labels(found: pl.DataFrame, since: dict[str, _Times], labels: Sequence[
     attributed = found.filter(pl.col(REASON).is_null())
     for label in parents_first(labels):
         events = attributed.filter(pl.col(EVENT) == label.name)
-        impression, time = events.get_column(_IMPRESSION).to_numpy(), events.get_column(TIME).to_numpy()
+        impression, time = events.get_column(IMPRESSION).to_numpy(), events.get_column(TIME).to_numpy()
         if imply:
             for name in (label.name, *chains[label.name]):
                 np.minimum.at(since[name], impression, time)
@@ -308,3 +220,11 @@ def _set_labels(found: pl.DataFrame, since: dict[str, _Times], labels: Sequence[
             events = events.with_columns(why.alias(REASON))
         parts.append(events)
     return pl.concat(parts)
+
+
+def _conversions(found: pl.DataFrame, columns: list[str]) -> tuple[int, pl.DataFrame]:
+    """Returns how many conversions count, and the rejects: those with a reason, and those that repeat another."""
+    sound = pl.col(REASON).is_null()
+    kept, repeated = _distinct(found.filter(sound), [IMPRESSION, EVENT], order=[TIME])
+    rejects = pl.concat([found.filter(~sound), set_aside(repeated, DUPLICATE)])
+    return len(kept), rejects.select(*columns, REASON)

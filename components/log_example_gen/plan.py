@@ -28,6 +28,7 @@ from tandem.components.log_example_gen.settings import own_columns
 from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
 from tandem.components.log_example_gen.split import by_file
 from tandem.components.log_example_gen.time_check import bounds_of
+from tandem.validation.words import closest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,11 +61,12 @@ class Source:
       name: What messages, counts and quarantine folders call it.
       spec: How its files are read.
       files: In the order of their names.
-      columns: The columns read.
+      columns: The columns that are kept once the rows are chosen.
       keys: Those of them that must not be empty.
       time: Where the time stands.
       bounds: Between which moments it can lie.
       event: The column with the kind of event.
+      kinds: Of which label its values speak, where they are not the names of labels themselves.
       kind: The kind of all its events.
       adds: Of a side table: the columns that it adds.
       weights: Those of its columns that weigh rows.
@@ -78,9 +80,15 @@ class Source:
     time: TimeColumn | None = None
     bounds: TimeBounds | None = None
     event: str | None = None
+    kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
     kind: str | None = None
     adds: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns read: those kept, and those that `where` looks at."""
+        return _unique(*self.columns, *self.spec.where)
 
     def no_rows(self) -> pl.DataFrame:
         """Returns a frame without rows, with the columns that its rows have once they are read."""
@@ -255,25 +263,35 @@ def _check_labels(logs: LogSettings, labels: Sequence[Label]) -> None:
     for label in labels:
         if label.parent is not None:
             no_parent(label.parent)
-    if logs.clicks is not None:
+    if logs.table is None:
         names = [label.name for label in labels]
-        _check_click_label(logs.clicks, logs.conversions, names)
-        _check_conversion_labels(logs.clicks, logs.conversions, names)
+        if logs.clicks is not None:
+            _check_click_label(logs.clicks, logs.conversions, names)
+        others = [name for name in names if logs.clicks is None or name != logs.clicks.label]
+        _check_conversion_labels(logs.conversions, others)
 
 
 def _check_click_label(clicks: ClickStream, conversions: ConversionStream | None, names: Sequence[str]) -> None:
     if clicks.label not in names:
         raise LogsError(f"clicks: the label '{clicks.label}' is not among the labels {names}")
-    if conversions is not None and conversions.label == clicks.label:
+    if conversions is not None and clicks.label in (conversions.labels or ()):
         raise LogsError(f"clicks and conversions cannot both set the label '{clicks.label}'")
 
 
-def _check_conversion_labels(clicks: ClickStream, conversions: ConversionStream | None, names: Sequence[str]) -> None:
-    others = [name for name in names if name != clicks.label]
-    if conversions is None and others:
-        raise LogsError(f"labels {others} come from no stream: there are no 'conversions'")
-    if conversions is not None and conversions.label is not None and conversions.label not in names:
+def _check_conversion_labels(conversions: ConversionStream | None, names: Sequence[str]) -> None:
+    """Looks whether the labels that no click sets can come from the conversions.
+
+    Args:
+      conversions: The stream.
+      names: Those labels.
+    """
+    if conversions is None:
+        if names:
+            raise LogsError(f"labels {names} come from no stream: there are no 'conversions'")
+    elif conversions.label is not None and conversions.label not in names:
         raise LogsError(f"conversions: the label '{conversions.label}' is not among the labels {names}")
+    elif conversions.labels is not None and (missing := [name for name in names if name not in conversions.labels]):
+        raise LogsError(f"labels {missing} come from no stream: conversions set {', '.join(conversions.labels)}")
 
 
 def _check_names(
@@ -355,8 +373,8 @@ def _stream_sources(
     owned: Mapping[str, Sequence[str]],
     weights: tuple[str, ...],
 ) -> tuple[Source, ...]:
-    if logs.impressions is None or logs.clicks is None or logs.join is None:
-        raise LogsError("streams need 'impressions', 'clicks' and 'join'")
+    if logs.impressions is None or logs.join is None:
+        raise LogsError("streams need 'impressions' and 'join'")
     on = logs.join.on
     side_keys = [side.key for side in logs.side_tables]
     sources = [
@@ -368,16 +386,19 @@ def _stream_sources(
             keys=on,
             time=logs.impressions.time,
             weights=weights,
-        ),
-        Source(
-            name=CLICKS,
-            spec=logs.clicks,
-            files=files[CLICKS],
-            columns=_unique(*on, *logs.clicks.time.column),
-            keys=on,
-            time=logs.clicks.time,
-        ),
+        )
     ]
+    if logs.clicks is not None:
+        sources.append(
+            Source(
+                name=CLICKS,
+                spec=logs.clicks,
+                files=files[CLICKS],
+                columns=_unique(*on, *logs.clicks.time.column),
+                keys=on,
+                time=logs.clicks.time,
+            )
+        )
     if logs.conversions is not None:
         event = logs.conversions.event
         sources.append(
@@ -389,6 +410,7 @@ def _stream_sources(
                 keys=on,
                 time=logs.conversions.time,
                 event=event,
+                kinds=logs.conversions.events,
                 kind=logs.conversions.label,
             )
         )
@@ -415,18 +437,20 @@ def _table_source(
 
 def _check_columns(source: Source, offered: Sequence[str], data_dir: str) -> None:
     """Looks for the columns in every file before the first is read, or in some together (see `columns_offered`)."""
-    own = [name for name in source.columns if name.startswith("__")]
+    own = [name for name in source.read if name.startswith("__")]
     if own:
         raise LogsError(f"{source.name}: column names that begin with two underscores are taken: {own}; rename them")
     system, _ = filesystem(data_dir)
     for index, file in enumerate(source.files):
         sparse = reader_of(file.name, source.spec).sparse
         names = offered if sparse or index == 0 else read_columns(system, file, source.spec)
-        missing = [name for name in source.columns if name not in names]
+        missing = [name for name in source.read if name not in names]
         if missing:
+            near = closest(missing[0], names)
+            hint = f"did you mean '{near}'? The" if near else "the"
             raise LogsError(
                 f"{source.name}: column {', '.join(map(repr, missing))} is missing in {file.name}; "
-                f"the columns are {', '.join(map(repr, names))}"
+                f"{hint} columns are {', '.join(map(repr, names))}"
             )
         if sparse:
             break

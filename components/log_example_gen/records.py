@@ -14,7 +14,7 @@ from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.times import moment_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tandem.components.log_example_gen.settings import TimeColumn
     from tandem.components.log_example_gen.times import TimeBounds
@@ -54,19 +54,24 @@ BAD_TIME = Reason(
 BAD_LABEL = Reason("bad_label", "A label of a labelled table is none of 0, 1, true, false.", bad=True)
 BAD_WEIGHT = Reason("bad_weight", "The row weight is empty, no number, not finite or negative.", bad=True)
 NO_IMPRESSION = Reason("no_impression", "No impression has the key of this event.", bad=True)
+BEFORE_IMPRESSION = Reason(
+    "before_impression", "The event came before the impression that it could belong to.", bad=True
+)
+BEFORE_CLICK = Reason("before_click", "The conversion came before the click that it could belong to.", bad=True)
 DUPLICATE = Reason("duplicate", "The same thing came before and counts once.", bad=False)
 OUTSIDE_CLICK_WINDOW = Reason(
-    "outside_click_window", "The click came before its impression, or later than the click window allows.", bad=False
+    "outside_click_window", "The click came later after its impression than the click window allows.", bad=False
 )
 OUTSIDE_CONVERSION_WINDOW = Reason(
     "outside_conversion_window",
-    "The conversion came before its click (or impression), or later than the conversion window allows.",
+    "The conversion came later after its click (or impression) than the window allows.",
     bad=False,
 )
 OUTSIDE_SPLIT = Reason(
     "outside_split", "The impression falls into no period of the split: before, after or in a gap.", bad=False
 )
 UNUSED_EVENT = Reason("unused_event", "No label is made of this kind of conversion.", bad=False)
+NOT_ASKED_FOR = Reason("not_asked_for", "The row does not satisfy the conditions of 'where'.", bad=False)
 
 REASONS = {
     reason.name: reason
@@ -77,11 +82,14 @@ REASONS = {
         BAD_LABEL,
         BAD_WEIGHT,
         NO_IMPRESSION,
+        BEFORE_IMPRESSION,
+        BEFORE_CLICK,
         DUPLICATE,
         OUTSIDE_CLICK_WINDOW,
         OUTSIDE_CONVERSION_WINDOW,
         OUTSIDE_SPLIT,
         UNUSED_EVENT,
+        NOT_ASKED_FOR,
     )
 }
 
@@ -130,6 +138,7 @@ def normalize(
     time: TimeColumn | None = None,
     event: str | None = None,
     kind: str | None = None,
+    kinds: Mapping[str, str] | None = None,
     bounds: TimeBounds | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Adds the time and the kind of event to rows as they were read, and sets aside those that lack a key or a time.
@@ -140,6 +149,7 @@ def normalize(
       time: Where the time stands, and how it is read.
       event: The column that names the kind of event.
       kind: The kind of all rows, where there is no such column.
+      kinds: What the values of `event` stand for; others are no kind (an empty text). None, or nothing: for themselves.
       bounds: Between which moments a time can lie; None: at any.
 
     Returns:
@@ -156,7 +166,12 @@ def normalize(
         moment = moment_us(time)
         added.append((moment if bounds is None else pl.when(moment.is_between(*bounds)).then(moment)).alias(TIME))
     if event is not None:
-        added.append(pl.col(event).alias(EVENT))
+        meant = pl.col(event)
+        if kinds:
+            # Where a tool has made doubles of whole numbers, 1.0 stands for 1.
+            doubles = {f"{value}.0": label for value, label in kinds.items() if value.isdecimal()}
+            meant = meant.str.strip_chars().replace_strict({**doubles, **kinds}, default="", return_dtype=pl.String)
+        added.append(meant.alias(EVENT))
     elif kind is not None:
         added.append(pl.lit(kind).alias(EVENT))
     rows = rows.with_columns(added)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from tandem.components.log_example_gen.conditions import Where
 from tandem.components.log_example_gen.time_formats import check_format, check_timezone
 from tandem.settings import Settings
 
@@ -24,6 +25,16 @@ def _listed(value: Any) -> Any:
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _kinds(value: Any) -> Any:
+    """Reads the kinds of events as texts: in a file, 1 is a number and the cell is a text."""
+    return {str(kind): label for kind, label in value.items()} if isinstance(value, dict) else value
+
+
+def _absent(value: Any) -> Any:
+    """Reads the word `absent` as nothing."""
+    return None if value == "absent" else value
 
 
 def _utc(value: Any) -> Any:
@@ -40,6 +51,7 @@ def _utc(value: Any) -> Any:
 _DATE_OR_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d{3}(\d{3})?)?)?)?(Z|[+-]\d{2}:\d{2})?)?$"
 
 # What a user may write is the type of the JSON schema.
+Kinds = Annotated[dict[str, str], BeforeValidator(_kinds)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
 UtcTime = Annotated[
     datetime.datetime,
@@ -140,6 +152,11 @@ class Files(Settings):
     rename: dict[str, str] = Field(default_factory=dict)
     """Name in the file -> the column's name from here on, in all other settings."""
 
+    where: Where = Field(default_factory=dict)
+    """Conditions on columns; only rows that satisfy all of them are read, the others are counted as `not_asked_for`. So
+    one file may be several streams.
+    """
+
 
 class EventStream(Files):
     """Impressions, clicks or conversions: one row per event."""
@@ -170,6 +187,11 @@ class ConversionStream(EventStream):
     task asks for are counted and left aside. None: all rows are of the kind `label`.
     """
 
+    events: Kinds = Field(default_factory=dict)
+    """What the values of the column `event` mean: value -> name of the label, such as {"1": buy, "3": cart}. Rows with
+    another value are left aside. Empty: the values are the names of the labels.
+    """
+
     label: str | None = None
     """The kind of all rows, where no column names it."""
 
@@ -179,7 +201,16 @@ class ConversionStream(EventStream):
             raise ValueError(
                 "give either 'event' (a column that names the kind of event) or 'label' (the kind of all rows)"
             )
+        if self.events and self.event is None:
+            raise ValueError("'events' says what the values of the column 'event' mean; give 'event', too")
         return self
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The labels that its rows can set; None: only the rows themselves say which."""
+        if self.label is not None:
+            return (self.label,)
+        return tuple(dict.fromkeys(self.events.values())) or None
 
 
 class SideTable(Files):
@@ -210,33 +241,22 @@ class Join(Settings):
 
     attribution: Literal["impression_id", "last_touch"] = "impression_id"
     """`impression_id`: the key names one impression. `last_touch`: the key (user and item, say) repeats; an event
-    belongs to the latest impression (a conversion: to the latest click) of its key at or before it; this needs both
-    windows.
+    belongs to the latest impression (a conversion: to the latest click) of its key at or before it; this needs the
+    windows of the streams that there are.
     """
 
     click_window_hours: float | None = Field(default=None, gt=0)
     """A click later than this after its impression does not count; the edge itself counts. None: no limit."""
 
     conversion_window_hours: float | None = Field(default=None, gt=0)
-    """A conversion later than this after its click does not count; the edge itself counts. None: no limit."""
+    """A conversion later than this after its click does not count; the edge itself counts. Where there are no clicks,
+    this is counted from the impression. None: no limit.
+    """
 
     orphan_conversions: Literal["quarantine", "imply_click"] = "quarantine"
     """What becomes of a conversion whose click is missing: it is set aside (`quarantine`), or makes the click's label 1
     (`imply_click`).
     """
-
-    @model_validator(mode="after")
-    def _last_touch_needs_windows(self) -> Join:
-        if self.attribution == "last_touch" and (
-            self.click_window_hours is None or self.conversion_window_hours is None
-        ):
-            raise ValueError("attribution 'last_touch' needs click_window_hours and conversion_window_hours")
-        return self
-
-    @property
-    def label_delay(self) -> datetime.timedelta:
-        """How long after its impression a label may still change; zero without windows."""
-        return datetime.timedelta(hours=(self.click_window_hours or 0) + (self.conversion_window_hours or 0))
 
 
 class Period(Settings, populate_by_name=True):
@@ -297,13 +317,21 @@ class LogSettings(Settings):
     """The `logs:` section: either three streams and how to join them, or one labelled table."""
 
     impressions: ImpressionStream | None = None
-    """What was shown, a row per item: each row becomes an example. Excludes `table`; needs `clicks` and `join`."""
+    """What was shown, a row per item: each row becomes an example. Excludes `table`; needs `join`, and `clicks`,
+    `conversions` or both. Where the logs begin with clicks, these are the impressions.
+    """
 
-    clicks: ClickStream | None = None
-    """What was clicked, a row per click."""
+    clicks: Annotated[
+        ClickStream | None, BeforeValidator(_absent, json_schema_input_type=ClickStream | Literal["absent"] | None)
+    ] = None
+    """What was clicked, a row per click. None, or the word `absent`: the logs have no clicks, and conversions belong to
+    the impression itself.
+    """
 
     conversions: ConversionStream | None = None
-    """What came of it (purchases, likes, installs), a row per event after a click, of one kind or several."""
+    """What came of it (purchases, likes, installs), a row per event after a click (where there are clicks), of one kind
+    or several.
+    """
 
     table: LabelledTable | None = None
     """One table whose rows carry their labels already. Excludes `impressions`, `clicks`, `conversions` and `join`."""
@@ -341,11 +369,12 @@ class LogSettings(Settings):
                 "give either 'impressions' (with 'clicks', 'conversions', 'join') or 'table' (already labelled)"
             )
         if self.impressions is not None:
-            if self.clicks is None or self.join is None:
-                raise ValueError("'impressions' need 'clicks' and 'join'")
+            if self.join is None or (self.clicks is None and self.conversions is None):
+                raise ValueError("'impressions' need 'join', and 'clicks', 'conversions' or both")
             if self.split.train.files is not None:
                 raise ValueError("streams are split by time: 'files' in 'split' is for labelled tables")
-            self._enough_gap(self.join.label_delay)
+            self._needed_windows(self.join)
+            self._enough_gap(self.label_delay)
         elif self.clicks or self.conversions or self.join:
             raise ValueError("'clicks', 'conversions' and 'join' do not go with 'table'")
         elif self.observed_until is not None:
@@ -369,18 +398,40 @@ class LogSettings(Settings):
     def label_delays(self, names: Iterable[str]) -> dict[str, datetime.timedelta]:
         """Returns how long after its impression each label may still change; those of labels that have a window.
 
-        A click's is the click window. A conversion's is both windows together: it may come so long after a click that
-        came so long after the impression.
+        A click's is the click window. A conversion's is both windows together (where there are clicks): it may come so
+        long after a click that came so long after the impression.
 
         Args:
           names: The labels.
         """
-        if self.join is None or self.clicks is None:
+        if self.join is None:
             return {}
+        click_label = None if self.clicks is None else self.clicks.label
         click = datetime.timedelta(hours=self.join.click_window_hours or 0)
-        conversion = self.join.label_delay if self.join.conversion_window_hours else datetime.timedelta()
-        delays = {name: click if name == self.clicks.label else conversion for name in names}
+        conversion = self.label_delay if self.join.conversion_window_hours else datetime.timedelta()
+        delays = {name: click if name == click_label else conversion for name in names}
         return {name: delay for name, delay in delays.items() if delay}
+
+    @property
+    def label_delay(self) -> datetime.timedelta:
+        """How long after its impression a label may still change: the windows of the streams that there are."""
+        if self.join is None:
+            return datetime.timedelta()
+        click = self.join.click_window_hours if self.clicks is not None else None
+        conversion = self.join.conversion_window_hours if self.conversions is not None else None
+        return datetime.timedelta(hours=(click or 0) + (conversion or 0))
+
+    def _needed_windows(self, join: Join) -> None:
+        """Looks whether each stream has the window that it needs, and no other stream one."""
+        if self.clicks is None and join.click_window_hours is not None:
+            raise ValueError("join: 'click_window_hours' says nothing here: there are no 'clicks'")
+        windows = {
+            "click_window_hours": self.clicks is not None and join.click_window_hours is None,
+            "conversion_window_hours": self.conversions is not None and join.conversion_window_hours is None,
+        }
+        missing = [name for name, needed in windows.items() if needed]
+        if join.attribution == "last_touch" and missing:
+            raise ValueError(f"join: attribution 'last_touch' needs {' and '.join(missing)}")
 
     def _enough_gap(self, delay: datetime.timedelta) -> None:
         """Refuses a split in which a training label could come from the days that judge the model."""
@@ -388,7 +439,7 @@ class LogSettings(Settings):
         for (earlier, a), (later, b) in pairwise(periods):
             if a.end and b.start and b.start - a.end < delay:
                 raise ValueError(
-                    f"split: '{later}' must begin at least {delay} (click and conversion window together) after "
+                    f"split: '{later}' must begin at least {delay} (the windows together) after "
                     f"'{earlier}' ends, so that no label of '{earlier}' comes from '{later}'; "
                     f"it begins {b.start - a.end} after"
                 )

@@ -158,6 +158,8 @@ def _about_labels(config: Draft[Any]) -> Iterator[Problem]:
         if label in first:
             yield place, f"label '{label}' is already the label of task '{first[label]}'"
         first.setdefault(label, task)
+    if config.read("logs", "table") is not None:
+        return
     brought = _labels_of_streams(config.read("logs", "clicks"), config.read("logs", "conversions"))
     for place, _, label in _labels(config):
         if brought is not None and label not in brought:
@@ -174,11 +176,10 @@ def _labels(config: Draft[Any]) -> Iterator[tuple[Path, str, str]]:
 
 def _labels_of_streams(clicks: ClickStream | None, conversions: ConversionStream | None) -> list[str] | None:
     """All labels that the streams can bring; None where the rows themselves say which."""
-    if clicks is None:
-        return None
+    of_clicks = [] if clicks is None else [clicks.label]
     if conversions is None:
-        return [clicks.label]
-    return None if conversions.label is None else [clicks.label, conversions.label]
+        return of_clicks or None
+    return None if conversions.labels is None else [*of_clicks, *conversions.labels]
 
 
 def _about_weights(config: Draft[Any]) -> Iterator[Problem]:

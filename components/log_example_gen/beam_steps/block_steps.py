@@ -54,7 +54,7 @@ class JoinShard(beam.DoFn):
         """Joins one shard."""
         shard, packed = element
         logs = self._plan.logs
-        if logs.join is None or logs.clicks is None:
+        if logs.join is None:
             raise RuntimeError("a shard is joined, but the settings say nothing of a join")
         parts = {source.name: [source.no_rows()] for source in self._plan.streams}
         for name, some in packed:
@@ -64,14 +64,19 @@ class JoinShard(beam.DoFn):
         told = ", ".join(f"{len(some):,} {name}" for name, some in rows.items())
         _LOG.info("joining shard %d of %d: %s", shard + 1, self._plan.shards, told)
         joined = join(
-            rows[IMPRESSIONS], rows[CLICKS], rows.get(CONVERSIONS), logs.join, self._plan.labels, logs.clicks.label
+            rows[IMPRESSIONS],
+            rows.get(CLICKS),
+            rows.get(CONVERSIONS),
+            logs.join,
+            self._plan.labels,
+            *([logs.clicks.label] if logs.clicks is not None else []),
         )
         outcomes = {name: by_reason(joined.rejects[name]) for name in rows}
         for name in rows:
             if name in joined.attached:
                 outcomes[name][ATTACHED] = joined.attached[name]
             yield from rejected(name, joined.rejects[name], shard)
-        yield counted(merged([Counts(outcomes=outcomes), times(rows[IMPRESSIONS])]))
+        yield counted(merged([Counts(outcomes=outcomes, leads=joined.leads), times(rows[IMPRESSIONS])]))
         del rows
         yield ExampleBlock(shard, 0, joined.examples)
 

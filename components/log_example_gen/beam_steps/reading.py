@@ -15,11 +15,12 @@ from tandem.components.log_example_gen.counts import KEPT, Counts, merged
 from tandem.components.log_example_gen.examples import features_of
 from tandem.components.log_example_gen.quarantine import malformed_rows
 from tandem.components.log_example_gen.readers.registry import read_file
-from tandem.components.log_example_gen.records import FILE, TABLE, normalize, stack
+from tandem.components.log_example_gen.records import FILE, NOT_ASKED_FOR, ROW, TABLE, normalize, stack
 from tandem.components.log_example_gen.side_tables import features_column, one_per_key
 from tandem.components.log_example_gen.sources import filesystem
 from tandem.components.log_example_gen.time_check import TimeCheck
 from tandem.components.log_example_gen.weights import check_weights
+from tandem.components.log_example_gen.where import satisfying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,24 +44,37 @@ class _ReadFiles(beam.DoFn):
         """Reads a file and gives, per block, the usable rows, the others, and how many there were and are lost."""
         times_of = TimeCheck(source.name, source.files[index].name, source.time, source.bounds)
         for block in self._blocks(source, index):
-            rows = block.rows.with_columns(pl.lit(index, pl.Int32).alias(FILE))
-            rows, unusable = normalize(rows, source.keys, source.time, source.event, source.kind, source.bounds)
+            rows = self._asked_for(source, block.rows).with_columns(pl.lit(index, pl.Int32).alias(FILE))
+            left_out = len(block.rows) - len(rows)
+            rows, unusable = normalize(
+                rows, source.keys, source.time, source.event, source.kind, source.kinds, source.bounds
+            )
             times_of.see(rows, unusable)
             rejects = [malformed_rows(block.malformed, index), unusable]
             if source.weights:
                 rows, unweighted = check_weights(rows, source.weights)
                 rejects.append(unweighted)
             counts = Counts(rows=Counter({source.name: len(block.rows) + len(block.malformed)}))
-            counts.outcomes[source.name] = sum((by_reason(some) for some in rejects), Counter())
+            outcomes = Counter({NOT_ASKED_FOR.name: left_out}) if source.spec.where else Counter[str]()
+            counts.outcomes[source.name] = sum((by_reason(some) for some in rejects), outcomes)
             yield rows, rejects, counts
         times_of.judge()
+
+    def _asked_for(self, source: Source, rows: pl.DataFrame) -> pl.DataFrame:
+        """Returns the rows that satisfy `where`, without the columns that only it looks at.
+
+        The others are counted and no more: they may be most of a log, and nothing is wrong with them.
+        """
+        if not source.spec.where:
+            return rows
+        return rows.filter(satisfying(rows, source.spec.where)).select(*source.columns, ROW)
 
     def _blocks(self, source: Source, index: int) -> Iterator[Block]:
         """Reads a file, and says how far it is."""
         file = source.files[index]
         system, _ = filesystem(self._plan.data_dir)
         done = bad = told = 0
-        for block in read_file(system, file, source.spec, source.columns, self._plan.block_bytes):
+        for block in read_file(system, file, source.spec, source.read, self._plan.block_bytes):
             yield block
             done, bad = done + len(block.rows) + len(block.malformed), bad + len(block.malformed)
             if done - told >= _PROGRESS_ROWS:

@@ -16,6 +16,7 @@ from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
 HOUR = 3_600_000_000
 CHAIN = [Label(name="click"), Label(name="view", parent="click"), Label(name="buy", parent="view")]
@@ -101,7 +102,7 @@ def test_the_edge_of_a_window_lies_inside() -> None:
         ("same", 3): (1, 0, 0),
     }
     assert [row[::2] for row in reasons_of(joined, "clicks")] == [
-        ("early", "outside_click_window"),
+        ("early", "before_impression"),
         ("late", "outside_click_window"),
     ]
     assert [row[::2] for row in reasons_of(joined, "conversions")] == [("same", "outside_conversion_window")]
@@ -200,22 +201,25 @@ def test_last_touch() -> None:
             ("a", 4, "view"),
             ("a", 13, "buy"),
             ("a", 13.5, "view"),
+            ("a", 13.6, "view"),
             ("a", 0.5, "view"),
             ("b", 1, "view"),
         ],
     )
-    # The click at 1 belongs to the impression at 0, that at 3 to the impression of the same moment; 3.5 repeats it.
+    # The click at 1 belongs to the impression at 0, that at 3 to the impression of the same moment; 3.5 repeats it, and
+    # the view at 13.5 still lies in its window.
     assert labels_of(joined, "user") == {("a", 0): (1, 1, 0), ("a", 3): (1, 1, 1), ("b", 0): (0, 0, 0)}
     assert reasons_of(joined, "impressions") == [("a", 3, "duplicate")]
     assert reasons_of(joined, "clicks") == [
         ("a", 3.5, "duplicate"),
         ("a", 6, "outside_click_window"),
-        ("b", -1, "outside_click_window"),
+        ("b", -1, "before_impression"),
         ("c", 0, "no_impression"),
     ]
     assert reasons_of(joined, "conversions") == [
         ("a", 0.5, "no_click"),
-        ("a", 13.5, "outside_conversion_window"),
+        ("a", 13.5, "duplicate"),
+        ("a", 13.6, "outside_conversion_window"),
         ("b", 1, "no_click"),
     ]
 
@@ -243,6 +247,122 @@ def test_there_may_be_no_conversions() -> None:
 def test_labels_must_form_a_tree(labels: list[Label], message: str) -> None:
     with pytest.raises(LogsError, match=message):
         by_id([("a", 0)], [], [], labels=labels)
+
+
+@pytest.mark.parametrize("joined_by", [by_id, by_touch])
+def test_a_conversion_belongs_to_the_latest_click_before_it(joined_by: Callable[..., Joined]) -> None:
+    clicks = [("a", 1), ("a", 1.5), ("b", 1), ("b", 1.75), ("b", 2.5)]
+    joined = joined_by(
+        [("a", 0), ("b", 0)],
+        clicks,
+        [("a", 11.5, "view"), ("b", 11.75, "view"), ("b", 11.8, "view"), ("b", 12.5, "view")],
+    )
+    # 10 hours after the second click of a; after that of b, whose third lies outside the click window of 2 hours.
+    assert sorted(labels_of(joined, joined.examples.columns[0]).values()) == [(1, 1, 0), (1, 1, 0)]
+    assert [row[1:] for row in reasons_of(joined, "conversions")] == [
+        (11.8, "outside_conversion_window"),
+        (12.5, "outside_conversion_window"),
+    ]
+    # They still repeat the click, whose time is that of the first.
+    assert [row[1:] for row in reasons_of(joined, "clicks")] == [
+        (1.5, "duplicate"),
+        (1.75, "duplicate"),
+        (2.5, "outside_click_window"),
+    ]
+    assert joined.examples.get_column("click_time_us").to_list() == [HOUR, HOUR]
+    assert joined.attached == {"clicks": 2, "conversions": 2}
+
+
+def test_too_early_is_told_from_too_late() -> None:
+    minute = 1 / 60
+    joined = by_id(
+        [("a", 1), ("b", 1), ("c", 1)],
+        [("a", 1 - minute), ("b", 1 - 10 * minute), ("c", 2)],
+        [("c", 2 - 30 * minute, "view"), ("c", 13, "view"), ("a", 3, "view")],
+    )
+    assert [row[::2] for row in reasons_of(joined, "clicks")] == [
+        ("a", "before_impression"),
+        ("b", "before_impression"),
+    ]
+    assert [row[::2] for row in reasons_of(joined, "conversions")] == [
+        ("a", "no_click"),
+        ("c", "before_click"),
+        ("c", "outside_conversion_window"),
+    ]
+    assert joined.leads == {"clicks": {"60": 1, "600": 1}, "conversions": {"1800": 1}}
+
+
+def test_how_early_an_event_is_tells_the_next_impression_also_where_there_is_an_older_one() -> None:
+    joined = by_touch([("a", 0), ("a", 9), ("b", 20)], [("a", 8.5), ("a", 8.9), ("b", 19.75), ("b", 4)], [])
+    assert [row[1:] for row in reasons_of(joined, "clicks")] == [
+        (8.5, "outside_click_window"),
+        (8.9, "outside_click_window"),
+        (4, "before_impression"),
+        (19.75, "before_impression"),
+    ]
+    # 30, 6 and 15 minutes, and 16 hours.
+    assert joined.leads["clicks"] == {"1800": 1, "600": 1, "900": 1, "86400": 1}
+
+
+def without_clicks(impressions: list, conversions: list, rules: Join, labels: list[Label] | None = None) -> Joined:
+    labels = labels or [Label(name="view"), Label(name="buy")]
+    return join(frame(impressions, ["id"]), None, frame(conversions, ["id"], [EVENT]), rules, labels)
+
+
+def test_without_clicks_a_conversion_belongs_to_the_impression() -> None:
+    rules = Join(on="id", attribution="last_touch", conversion_window_hours=2)
+    joined = without_clicks(
+        [("a", 0), ("a", 3), ("b", 5)],
+        [("a", 2, "buy"), ("a", 2.5, "buy"), ("a", 5, "view"), ("a", 4, "view"), ("b", 4, "buy"), ("c", 4, "buy")],
+        rules,
+    )
+    found = {(row["id"], row[TIME] / HOUR): (row["view"], row["buy"]) for row in joined.examples.to_dicts()}
+    assert found == {("a", 0): (0, 1), ("a", 3): (1, 0), ("b", 5): (0, 0)}
+    assert reasons_of(joined, "conversions") == [
+        ("a", 2.5, "outside_conversion_window"),
+        ("a", 5, "duplicate"),
+        ("b", 4, "before_impression"),
+        ("c", 4, "no_impression"),
+    ]
+    assert list(joined.rejects) == ["impressions", "conversions"]
+    assert joined.attached == {"conversions": 2}
+    assert joined.leads["conversions"] == {"1800": 1, "3600": 1}
+
+
+def test_without_clicks_kinds_may_still_need_each_other() -> None:
+    labels = [Label(name="view"), Label(name="buy", parent="view")]
+    events = [("a", 1, "buy"), ("b", 1, "buy"), ("b", 2, "view")]
+    joined = without_clicks([("a", 0), ("b", 0)], events, Join(on="id"), labels)
+    assert reasons_of(joined, "conversions") == [("a", 1, "no_view")]
+    rules = Join(on="id", orphan_conversions="imply_click")
+    assert without_clicks([("a", 0), ("b", 0)], events, rules, labels).examples.get_column("view").to_list() == [1, 1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), max_size=10),
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12), st.sampled_from(["view", "buy"])), max_size=12),
+    st.sampled_from([1, 3, None]),
+    st.booleans(),
+)
+def test_without_clicks_equals_pairs_tried_one_by_one(
+    impressions: list, conversions: list, window: float | None, touch: bool
+) -> None:
+    if touch:
+        rules = Join(on="id", attribution="last_touch", conversion_window_hours=window or 2)
+        shown = sorted(set(impressions))
+    else:
+        rules = Join(on="id", conversion_window_hours=window)
+        shown = sorted({key: min(hour for k, hour in impressions if k == key) for key, _ in impressions}.items())
+    expected = dict.fromkeys(shown, (0, 0))
+    for key, hour, kind in conversions:
+        candidates = [row for row in shown if row[0] == key and (not touch or row[1] <= hour)]
+        if candidates and within(candidates[-1][1], hour, rules.conversion_window_hours):
+            view, buy = expected[candidates[-1]]
+            expected[candidates[-1]] = (1, buy) if kind == "view" else (view, 1)
+    joined = without_clicks(impressions, conversions, rules)
+    assert {(r["id"], r[TIME] / HOUR): (r["view"], r["buy"]) for r in joined.examples.to_dicts()} == expected
+    assert len(conversions) == joined.attached["conversions"] + len(joined.rejects["conversions"])
 
 
 # ----------------------------------------------------------------------------- the reference, a row at a time
@@ -284,8 +404,10 @@ class Reference:
         return {row: tuple(int(name in since) for name in ("click", *PARENT)) for row, since in self.since.items()}
 
     def latest(self, rows: list, event: tuple) -> tuple | None:
-        found = [row for row in rows if row[0] == event[0] and (not self.touch or row[1] <= event[1])]
-        return max(found, key=lambda row: row[1]) if found else None
+        """The latest row of the event's key at or before it; of a key that names one impression else the first."""
+        found = sorted(row for row in rows if row[0] == event[0])
+        before = [row for row in found if row[1] <= event[1]]
+        return before[-1] if before else found[0] if found and not self.touch else None
 
     def show(self, row: tuple) -> None:
         if any(row[0] == other[0] and (not self.touch or row[1] == other[1]) for other in self.since):
@@ -298,12 +420,14 @@ class Reference:
         if row[0] not in self.keys:
             self.rejects["clicks"].append((*row, "no_impression"))
         elif impression is None or not within(impression[1], row[1], self.rules.click_window_hours):
-            self.rejects["clicks"].append((*row, "outside_click_window"))
-        elif "click" in self.since[impression]:
-            self.rejects["clicks"].append((*row, "duplicate"))
+            early = impression is None or row[1] < impression[1]
+            self.rejects["clicks"].append((*row, "before_impression" if early else "outside_click_window"))
         else:
-            self.since[impression]["click"] = row[1]
             self.kept[row] = impression
+            if "click" in self.since[impression]:
+                self.rejects["clicks"].append((*row, "duplicate"))
+            else:
+                self.since[impression]["click"] = row[1]
 
     def convert(self, row: tuple) -> None:
         why = self.rejected(row)
@@ -319,9 +443,7 @@ class Reference:
             return "no_impression"
         target = self.target(row)
         if target is None:
-            return (
-                "outside_conversion_window" if self.imply or self.latest(list(self.kept), row) else f"no_{PARENT[kind]}"
-            )
+            return self.mistimed(row)
         if not self.imply and PARENT[kind] not in self.since[target]:
             return f"no_{PARENT[kind]}"
         for name in (kind, *(ANCESTORS[kind] if self.imply else [])):
@@ -329,6 +451,16 @@ class Reference:
         repeated = (target, kind) in self.seen
         self.seen.add((target, kind))
         return "duplicate" if repeated else None
+
+    def mistimed(self, row: tuple) -> str:
+        """Says why a conversion of a known key belongs to nothing."""
+        _, hour, kind = row
+        impression, click = self.latest(list(self.since), row), self.latest(list(self.kept), row)
+        if self.imply and (impression is None or hour < impression[1]):
+            return "before_impression"
+        if click is not None:
+            return "before_click" if hour < click[1] else "outside_conversion_window"
+        return "outside_conversion_window" if self.imply else f"no_{PARENT[kind]}"
 
     def target(self, row: tuple) -> tuple | None:
         """Returns the impression of a conversion."""

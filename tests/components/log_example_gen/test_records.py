@@ -50,6 +50,8 @@ def test_every_reason_has_its_meaning_and_those_that_count_as_bad_are_these() ->
         "bad_label",
         "bad_weight",
         "no_impression",
+        "before_impression",
+        "before_click",
     }
     assert reason("no_click").bad
     assert "'click'" in reason("no_click").meaning

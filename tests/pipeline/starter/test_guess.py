@@ -76,7 +76,7 @@ def test_three_streams_and_a_table_about_users(tmp_path):
 def test_the_split_leaves_both_parts_rows_and_the_gap_of_the_windows(tmp_path):
     settings = loaded(guess(streams()), tmp_path)
     train, judged = settings.logs.split.train, settings.logs.split.eval
-    delay = settings.logs.join.label_delay
+    delay = settings.logs.label_delay
     assert judged.start - train.end >= delay > datetime.timedelta()
     first = datetime.datetime.fromtimestamp(START, datetime.timezone.utc)
     assert train.end - first > datetime.timedelta(days=4)
