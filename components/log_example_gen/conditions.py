@@ -63,7 +63,7 @@ class Condition(Settings, populate_by_name=True):
     """The cell is a number and less than this."""
 
     not_null: bool | None = None
-    """Whether the cell must have something in it (`true`) or be empty (`false`). The word `not_null` alone is `true`."""
+    """Whether the cell must hold something (`true`) or be empty (`false`). The word `not_null` alone is `true`."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Condition:
