@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tandem.components.log_example_gen.labels import parents_first
-from tandem.components.log_example_gen.readers.block import BLOCK_BYTES, PACKED
-from tandem.components.log_example_gen.readers.registry import read_columns, reader_of
+from tandem.components.log_example_gen.readers.block import BLOCK_BYTES
+from tandem.components.log_example_gen.readers.packed import PACKED
+from tandem.components.log_example_gen.readers.registry import read_columns, reader_of, why_missing
 from tandem.components.log_example_gen.records import (
     CLICKS,
     CONVERSIONS,
@@ -28,7 +29,6 @@ from tandem.components.log_example_gen.settings import own_columns
 from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
 from tandem.components.log_example_gen.split import by_file
 from tandem.components.log_example_gen.time_check import bounds_of
-from tandem.validation.words import closest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -446,11 +446,9 @@ def _check_columns(source: Source, offered: Sequence[str], data_dir: str) -> Non
         names = offered if sparse or index == 0 else read_columns(system, file, source.spec)
         missing = [name for name in source.read if name not in names]
         if missing:
-            near = closest(missing[0], names)
-            hint = f"did you mean '{near}'? The" if near else "the"
             raise LogsError(
                 f"{source.name}: column {', '.join(map(repr, missing))} is missing in {file.name}; "
-                f"{hint} columns are {', '.join(map(repr, names))}"
+                f"the columns are {', '.join(map(repr, names))}{why_missing(missing, names, file, source.spec)}"
             )
         if sparse:
             break

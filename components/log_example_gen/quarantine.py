@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tandem.components.log_example_gen.records import FILE, MALFORMED, OWN_COLUMNS, REASON, ROW
+from tandem.components.log_example_gen.records import FILE, OWN_COLUMNS, REASON, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,14 +25,14 @@ TEXT, WHY = "__text", "__why"
 
 
 def malformed_rows(lines: Iterable[Malformed], file: int) -> pl.DataFrame:
-    """Arranges lines that could not be read like other rows that are set aside."""
+    """Arranges lines that are no rows like other rows that are set aside."""
     lines = list(lines)
     data = {
         TEXT: [line.text for line in lines],
         WHY: [line.why for line in lines],
         ROW: [line.row for line in lines],
         FILE: [file] * len(lines),
-        REASON: [MALFORMED.name] * len(lines),
+        REASON: [line.reason.name for line in lines],
     }
     return pl.DataFrame(
         data, schema={TEXT: pl.String, WHY: pl.String, ROW: pl.Int64, FILE: pl.Int32, REASON: pl.String}

@@ -44,7 +44,14 @@ class Reason:
     bad: bool
 
 
-MALFORMED = Reason("malformed", "The line could not be read: wrong number of cells, invalid JSON, not UTF-8.", bad=True)
+MALFORMED = Reason(
+    "malformed",
+    "The line could not be read: wrong number of cells, invalid JSON, a NUL byte, not UTF-8 (or not 'encoding').",
+    bad=True,
+)
+REPEATED_HEADER = Reason(
+    "repeated_header", "The row equals the header: files were put one behind the other, header and all.", bad=False
+)
 MISSING_KEY = Reason("missing_key", "A key column is empty, so that the row belongs to nothing.", bad=True)
 BAD_TIME = Reason(
     "bad_time",
@@ -77,6 +84,7 @@ REASONS = {
     reason.name: reason
     for reason in (
         MALFORMED,
+        REPEATED_HEADER,
         MISSING_KEY,
         BAD_TIME,
         BAD_LABEL,

@@ -76,7 +76,8 @@ class _ReadFiles(beam.DoFn):
         done = bad = told = 0
         for block in read_file(system, file, source.spec, source.read, self._plan.block_bytes):
             yield block
-            done, bad = done + len(block.rows) + len(block.malformed), bad + len(block.malformed)
+            done += len(block.rows) + len(block.malformed)
+            bad += sum(line.reason.bad for line in block.malformed)
             if done - told >= _PROGRESS_ROWS:
                 told = done
                 _LOG.info("%s: %s: %s rows so far", source.name, file.name, f"{done:,}")

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import pyarrow as pa
-
-from tandem.components.log_example_gen.records import ROW
-from tandem.components.log_example_gen.sources import LogsError, is_local
+from tandem.components.log_example_gen.readers.doubts import did_you_mean
+from tandem.components.log_example_gen.records import MALFORMED, ROW, Reason
+from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -26,16 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["ROW", "Block", "Malformed", "ReadBlocks", "Reader"]
 
 BLOCK_BYTES = 32 << 20  # On Python 3.10 each call of Arrow's CSV reader costs 50 ms, whatever its size.
-PACKED = ".gz"  # The ending of compressed files.
 
 
 @dataclass(frozen=True)
 class Malformed:
-    """A line that could not be read: where it stands, what it says, what is wrong."""
+    """A line that is no row: where it stands, what it says, what is wrong, and what that counts as."""
 
     row: int
     text: str
     why: str
+    reason: Reason = MALFORMED
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Block:
 
     Attributes:
       rows: The columns asked for, as text or lists of text, and `ROW` (Int64).
-      malformed: What stood between them and could not be read.
+      malformed: What stood between them and is no row.
     """
 
     rows: pl.DataFrame
@@ -81,9 +80,10 @@ class Reader:
       endings: Of the names of its files, each with its point.
       names: The columns of a file as they stand there, without reading all of it.
       read: The rows.
-      compressible: Whether its files may end in `.gz` besides.
+      compressible: Whether its files may be compressed as a whole.
       compact: Whether the rows take several times the file's size once they are read.
       sparse: Whether a row may lack columns, so that one file does not tell which there are.
+      delimited: Whether the first row may be a header, or the settings name the columns and what stands between them.
     """
 
     name: str
@@ -93,13 +93,20 @@ class Reader:
     compressible: bool = True
     compact: bool = False
     sparse: bool = False
+    delimited: bool = False
 
 
 # --- Columns ---
 
 
-def renamed(names: Sequence[str], file: SourceFile, spec: Files) -> tuple[str, ...]:
+def renamed(names: Sequence[str], file: SourceFile, spec: Files, doubt: str = "") -> tuple[str, ...]:
     """Returns the columns of a file by the names that they have from here on.
+
+    Args:
+      names: As the file has them.
+      file: The file.
+      spec: The renaming.
+      doubt: What to ask about the names where they cannot be used.
 
     Raises:
       LogsError: A name that comes twice.
@@ -107,38 +114,26 @@ def renamed(names: Sequence[str], file: SourceFile, spec: Files) -> tuple[str, .
     new = tuple(spec.rename.get(name, name) for name in names)
     twice = sorted({name for name in new if new.count(name) > 1})
     if twice:
-        raise LogsError(f"{file.name}: column names that come twice{' (once renamed)' if spec.rename else ''}: {twice}")
+        once = " (once renamed)" if spec.rename else ""
+        raise LogsError(f"{file.name}: column names that come twice{once}: {twice}{doubt}")
     return new
 
 
-def in_file(columns: Sequence[str], names: Sequence[str], file: SourceFile, spec: Files) -> dict[str, str]:
-    """Returns the wanted columns: name in the file -> name after the renaming.
+def in_file(
+    columns: Sequence[str], names: Sequence[str], file: SourceFile, spec: Files, doubt: str = ""
+) -> dict[str, str]:
+    """Returns the wanted columns: name in the file -> name after the renaming (`doubt` is as for `renamed`).
 
     Raises:
       LogsError: A column that the file lacks.
     """
-    there = dict(zip(renamed(names, file, spec), names, strict=True))
+    there = dict(zip(renamed(names, file, spec, doubt), names, strict=True))
     missing = [column for column in columns if column not in there]
     if missing:
-        raise LogsError(f"{file.name}: column {_quoted(missing)} is missing; the columns are {_quoted(there)}")
+        asked = did_you_mean(missing, list(there)) + doubt
+        raise LogsError(f"{file.name}: column {_quoted(missing)} is missing; the columns are {_quoted(there)}{asked}")
     return {there[column]: column for column in columns}
 
 
 def _quoted(names: Collection[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
-
-
-# --- Files ---
-
-
-def open_file(system: AbstractFileSystem, file: SourceFile) -> pa.NativeFile:
-    """Opens a file for reading at any place."""
-    if is_local(system):
-        return pa.OSFile(file.path)
-    return pa.PythonFile(system.open(file.path, "rb"), mode="r")
-
-
-def open_stream(system: AbstractFileSystem, file: SourceFile) -> pa.NativeFile:
-    """Opens a file for reading from its beginning on; `.gz` is unpacked on the way."""
-    opened = open_file(system, file)
-    return pa.CompressedInputStream(opened, "gzip") if file.name.endswith(PACKED) else opened

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+from tandem.components.log_example_gen.readers.nulls import without_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXACT_IN_DOUBLE = 2**53
 
 
-def texts(frame: pl.DataFrame, name: str, rows: int) -> pl.Series | None:
+def texts(frame: pl.DataFrame, name: str, rows: int, nulls: Sequence[str] = ()) -> pl.Series | None:
     """Returns a column as text or lists of text; None for what is neither a scalar nor a list of scalars.
 
     Args:
       frame: Values of any type.
       name: The column; one that is not there has empty cells.
       rows: How many rows there are, also where there is no column.
+      nulls: The texts that count as empty.
     """
     if name not in frame.columns:
         return pl.Series(name, [""], pl.String).new_from_index(0, rows)
@@ -25,10 +31,13 @@ def texts(frame: pl.DataFrame, name: str, rows: int) -> pl.Series | None:
         inner = dtype.inner
         if isinstance(inner, pl.List | pl.Struct | pl.Array | pl.Datetime | pl.Object):
             return None
-        return column.list.eval(_scalar_text(pl.element(), inner).drop_nulls())
+        return without_words(column.list.eval(_scalar_text(pl.element(), inner).drop_nulls()), nulls)
     if isinstance(dtype, pl.Struct | pl.Array | pl.Object):
         return None
-    return frame.select(_scalar_text(pl.col(name), dtype).fill_null("")).to_series()
+    text = frame.select(_scalar_text(pl.col(name), dtype).fill_null("")).to_series()
+    if dtype.is_integer() and not any(word.lstrip("-").isdecimal() for word in nulls):
+        return text
+    return without_words(text, nulls)
 
 
 def _scalar_text(value: pl.Expr, dtype: Any) -> pl.Expr:

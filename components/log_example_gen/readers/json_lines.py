@@ -13,12 +13,14 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from tandem.components.log_example_gen.readers.block import ROW, Block, Malformed, Reader, open_stream
+from tandem.components.log_example_gen.readers.block import ROW, Block, Malformed, Reader
 from tandem.components.log_example_gen.readers.cells import EXACT_IN_DOUBLE, texts
 from tandem.components.log_example_gen.readers.lines import cut, has_utf8, is_utf8
+from tandem.components.log_example_gen.readers.nulls import null_words, without_nulls
+from tandem.components.log_example_gen.readers.text import open_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fsspec import AbstractFileSystem
 
@@ -29,7 +31,7 @@ _PEEK_BYTES = 4 << 20
 
 
 def _names(system: AbstractFileSystem, file: SourceFile, spec: Files) -> Sequence[str]:
-    with open_stream(system, file) as source:
+    with open_text(system, file, spec) as source:
         return _names_in(next(cut(source, _PEEK_BYTES), b""))
 
 
@@ -47,16 +49,19 @@ def _read(
 ) -> Iterator[Block]:
     back = {new: old for old, new in spec.rename.items()}
     wanted = {back.get(column, column): column for column in columns}
+    words = null_words(spec, columns)
     as_text: set[str] = set()  # Columns whose texts Arrow would take for times.
     row = 1
-    with open_stream(system, file) as source:
+    with open_text(system, file, spec) as source:
         for block in cut(source, block_bytes):
-            parsed = _fast(block, wanted, as_text, row) or _slow(block, wanted, row)
+            parsed = _fast(block, wanted, words, as_text, row) or _slow(block, wanted, words, row)
             row += len(parsed.rows) + len(parsed.malformed)
             yield parsed
 
 
-def _fast(block: bytes, wanted: dict[str, str], as_text: set[str], first_row: int) -> Block | None:
+def _fast(
+    block: bytes, wanted: dict[str, str], words: Mapping[str, Sequence[str]], as_text: set[str], first_row: int
+) -> Block | None:
     """Parses a block at once; None where it takes a closer look. Adds to `as_text`."""
     if not is_utf8(block):
         return None
@@ -73,7 +78,7 @@ def _fast(block: bytes, wanted: dict[str, str], as_text: set[str], first_row: in
         return None  # Empty lines, or objects that take several lines.
     if not all(_exact(column) for column in frame.iter_columns()):
         return None
-    cells = {new: texts(frame, old, table.num_rows) for old, new in wanted.items()}
+    cells = {new: texts(frame, old, table.num_rows, words[new]) for old, new in wanted.items()}
     if any(column is None for column in cells.values()):
         return None
     place = pl.int_range(first_row, first_row + table.num_rows, eager=True)
@@ -96,7 +101,7 @@ def _exact(column: pl.Series) -> bool:
     return not values.dtype.is_float() or not bool((values.abs() >= EXACT_IN_DOUBLE).any())
 
 
-def _slow(block: bytes, wanted: dict[str, str], first_row: int) -> Block:
+def _slow(block: bytes, wanted: dict[str, str], words: Mapping[str, Sequence[str]], first_row: int) -> Block:
     cells: dict[str, list[Any]] = {old: [] for old in wanted}
     places: list[int] = []
     malformed: list[Malformed] = []
@@ -118,7 +123,8 @@ def _slow(block: bytes, wanted: dict[str, str], first_row: int) -> Block:
                 cells[old].append(value)
         row += 1
     data = {new: _column(new, cells[old]) for old, new in wanted.items()}
-    return Block(pl.DataFrame({**data, ROW: pl.Series(ROW, places, pl.Int64)}), tuple(malformed))
+    rows = without_nulls(pl.DataFrame(data), words)
+    return Block(rows.with_columns(pl.Series(ROW, places, pl.Int64)), tuple(malformed))
 
 
 def _object(line: bytes) -> dict[str, Any] | str:
@@ -162,4 +168,4 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, values, pl.String)
 
 
-JSON_LINES = Reader(name="jsonl", endings=(".jsonl",), names=_names, read=_read, sparse=True)
+JSON_LINES = Reader(name="jsonl", endings=(".jsonl", ".ndjson"), names=_names, read=_read, sparse=True)

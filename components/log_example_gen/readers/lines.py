@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import pyarrow as pa
-
-_LARGEST_RECORD = 64 << 20
+LARGEST_RECORD = 64 << 20
 
 
-def cut(source: pa.NativeFile, block_bytes: int, quote: str | None = None) -> Iterator[bytes]:
+class Bytes(Protocol):
+    """A stream of bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Returns the next bytes, about so many; none at the end alone."""
+        ...
+
+
+def cut(source: Bytes, block_bytes: int, quote: str | None = None) -> Iterator[bytes]:
     """Cuts a stream at line ends, where a quote character is given at such as do not lie between two of them."""
     rest = b""
     while chunk := source.read(block_bytes):
         rest += chunk
         end = _last_record_end(rest, quote)
-        if end == 0 and len(rest) >= max(_LARGEST_RECORD, block_bytes):
+        if end == 0 and len(rest) >= max(LARGEST_RECORD, block_bytes):
             # Quotes are not balanced here: go by the line ends, and let the parser sort out the lines.
             end = rest.rfind(b"\n") + 1
         if end:

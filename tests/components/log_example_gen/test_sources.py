@@ -137,6 +137,8 @@ def test_files_are_found_by_globs_in_the_order_of_their_names(tmp_path: Path) ->
     assert csv("**/*.csv") == ["a.csv", "b.csv", "day/deep/2.csv"]
     with pytest.raises(LogsError, match=r"clicks: no file matches 'x\*\.csv' in "):
         find_files(Files(files="x*.csv"), str(tmp_path), "clicks")
-    with pytest.raises(LogsError, match=r"c\.txt: unknown ending; allowed are \.csv, \.tsv, \.jsonl, \.parquet"):
+    with pytest.raises(
+        LogsError, match=r"c\.txt: unknown ending; allowed are \.csv, \.tsv, \.jsonl, \.ndjson, \.parquet"
+    ):
         csv("c.txt")
     assert find_files(Files(files="c.txt", format="csv"), str(tmp_path), "log")

@@ -21,14 +21,14 @@ def read() -> Read:
     """Writes (unless `data` is None) and reads a file; gives rows with their number last, and the malformed lines."""
 
     def read(
-        folder: Path, name: str, data: bytes | None, columns: list[str], block_bytes: int = 1 << 20, **more: Any
+        folder: Path, name: str, data: bytes | None, wanted: list[str], block_bytes: int = 1 << 20, **more: Any
     ) -> tuple[list[tuple], list[Malformed]]:
         if data is not None:
             (folder / name).write_bytes(data)
         spec = Files(files=name, **more)
         (file,) = find_files(spec, str(folder), "log")
-        blocks = list(read_file(filesystem(str(folder))[0], file, spec, columns, block_bytes))
-        rows = [row for block in blocks for row in block.rows.select(*columns, ROW).iter_rows()]
+        blocks = list(read_file(filesystem(str(folder))[0], file, spec, wanted, block_bytes))
+        rows = [row for block in blocks for row in block.rows.select(*wanted, ROW).iter_rows()]
         return rows, [line for block in blocks for line in block.malformed]
 
     return read

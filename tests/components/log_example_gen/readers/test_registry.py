@@ -98,12 +98,12 @@ def test_an_unknown_ending_is_answered_with_the_endings_of_all_formats(monkeypat
     with pytest.raises(LogsError) as error:
         reader_of("day/x.parquet.gz", Files(files="*"))
     assert str(error.value) == (
-        "day/x.parquet.gz: unknown ending; allowed are .csv, .tsv, .jsonl, .parquet, each also with .gz but for "
-        ".parquet (or say what it is with 'format')"
+        "day/x.parquet.gz: unknown ending; allowed are .csv, .tsv, .jsonl, .ndjson, .parquet, each also with .gz, "
+        ".bz2, .xz, .zst, .zip but for .parquet (or say what it is with 'format')"
     )
     monkeypatch.setitem(READERS, "toy", TOY)
     with pytest.raises(
-        LogsError, match=r"\.parquet, \.toy, \.card, each also with \.gz but for \.parquet, \.toy, \.card "
+        LogsError, match=r"\.parquet, \.toy, \.card, each also with .* but for \.parquet, \.toy, \.card "
     ):
         reader_of("x.txt", Files(files="*"))
     assert reader_of("x.card", Files(files="*")) is TOY
