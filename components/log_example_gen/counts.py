@@ -33,6 +33,8 @@ class Counts:
       unreadable: By column, the values that are no numbers and were left out.
       leads: By stream and seconds, the events whose time did not fit and that lie up to so long before something that
         they could belong to (see `attribution.leads`).
+      positive_rows: By label, the rows that make it 1, the bad ones among them.
+      lost_positives: By label and reason, those of them that are bad.
       not_final: By split and label, the examples whose label may still change after the end of the logs.
       first_us: The earliest impression, in microseconds since 1970; None: there is no time.
       last_us: The latest one.
@@ -45,6 +47,8 @@ class Counts:
     unmatched: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
     leads: dict[str, Counter[str]] = field(default_factory=dict)
+    positive_rows: Counter[str] = field(default_factory=Counter)
+    lost_positives: dict[str, Counter[str]] = field(default_factory=dict)
     not_final: dict[str, Counter[str]] = field(default_factory=dict)
     first_us: int | None = None
     last_us: int | None = None
@@ -53,6 +57,10 @@ class Counts:
     def examples(self, split: str) -> int:
         """Returns how many examples a split has."""
         return sum(outcomes[f"{EXAMPLES}.{split}"] for outcomes in self.outcomes.values())
+
+    def lost(self, label: str) -> int:
+        """Returns how many of the rows that make a label 1 are bad."""
+        return sum(self.lost_positives.get(label, Counter()).values())
 
     def properties(self) -> dict[str, int]:
         """Returns the sums of rows under one flat name each: `clicks.rows`, `clicks.no_impression` ..."""
@@ -63,6 +71,7 @@ class Counts:
             flat.update((f"positives.{split}.{label}", number) for label, number in positives.items())
         for split, late in self.not_final.items():
             flat.update((f"not_final.{split}.{label}", number) for label, number in late.items())
+        flat.update((f"lost_positives.{label}", lost) for label in self.lost_positives if (lost := self.lost(label)))
         flat.update((f"unmatched.{table}", number) for table, number in self.unmatched.items())
         flat.update((f"unreadable.{column}", number) for column, number in self.unreadable.items())
         return dict(sorted(flat.items()))
@@ -106,12 +115,14 @@ def merged(counts: Iterable[Counts]) -> Counts:
     for one in counts:
         total.rows.update(one.rows)
         total.unmatched.update(one.unmatched)
+        total.positive_rows.update(one.positive_rows)
         total.unreadable.update(one.unreadable)
         for into, numbers in (
             (total.outcomes, one.outcomes),
             (total.positives, one.positives),
             (total.leads, one.leads),
             (total.not_final, one.not_final),
+            (total.lost_positives, one.lost_positives),
         ):
             for name, counter in numbers.items():
                 into.setdefault(name, Counter()).update(counter)
@@ -136,6 +147,16 @@ def describe_not_final(counts: Counts) -> list[str]:
         for split, late in counts.not_final.items()
         for label, number in late.items()
         if number
+    ]
+
+
+def describe_lost(counts: Counts) -> list[str]:
+    """Returns a line per label of which some rows that make it 1 are bad."""
+    return [
+        f"{label}: {lost:,} of the {counts.positive_rows[label]:,} rows that make it 1 "
+        f"({lost / counts.positive_rows[label]:.1%}) are bad"
+        for label in counts.lost_positives
+        if (lost := counts.lost(label))
     ]
 
 

@@ -17,11 +17,20 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from tandem.components.log_example_gen.beam_steps.pipeline import build
-from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT, Counts, describe, describe_not_final
+from tandem.components.log_example_gen.counts import (
+    ATTACHED,
+    EXAMPLES,
+    KEPT,
+    Counts,
+    describe,
+    describe_lost,
+    describe_not_final,
+)
 from tandem.components.log_example_gen.dates import describe_period, describe_us
 from tandem.components.log_example_gen.faults import asked_for, faults
+from tandem.components.log_example_gen.labelled import unreadable
 from tandem.components.log_example_gen.plan import make_plan
-from tandem.components.log_example_gen.records import IMPRESSIONS, reason
+from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, reason
 from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
 from tandem.components.log_example_gen.sources import LogsError
 
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
 
     from tfx.types.artifact import Artifact
 
+    from tandem.components.log_example_gen.labelled import TableLabels
     from tandem.components.log_example_gen.plan import Plan
 
 LOGS, COLUMNS, LABELS, DATA_DIR, OBSERVED_UNTIL_KEY = "logs", "columns", "labels", "data_dir", "observed_until"
@@ -78,7 +88,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         _remove_unfinished(folders.values())
         with fileio.open(counts_path) as file:
             counts = _in_order(Counts.from_json(file.read()), plan)
-        for line in describe(counts, splits):
+        for line in (*describe(counts, splits), *describe_lost(counts)):
             _LOG.info("%s", line)
         _tell_not_final(counts)
         counts.check()
@@ -160,8 +170,19 @@ def _too_many_bad(counts: Counts, plan: Plan, quarantine: str) -> list[str]:
         )
         for name, number in sorted(bad.items(), key=lambda item: (-item[1], item[0])):
             lines.append(f"  {name}: {number:,} rows. {reason(name).meaning}")
-            lines += [f"    {row}" for row in _examples_of(posixpath.join(quarantine, source), name)]
+            rows_of_it = _examples_of(posixpath.join(quarantine, source), name)
+            lines += [f"    {_shortened(row)}" for row in rows_of_it]
+            if name == BAD_LABEL.name and plan.table_labels is not None:
+                lines += _about_labels(rows_of_it, plan.table_labels)
     return lines
+
+
+def _about_labels(rows: Iterable[str], reading: TableLabels) -> list[str]:
+    """Says what is wrong with the labels of rows of the quarantine."""
+    said: dict[str, None] = {}
+    for row in map(json.loads, rows):
+        said |= dict.fromkeys(f"    {row['file']}: {problem}" for problem in unreadable(row["cells"], reading))
+    return list(said)
 
 
 def _is_bad(outcome: str) -> bool:
@@ -177,9 +198,12 @@ def _examples_of(folder: str, name: str) -> list[str]:
             for row in rows:
                 if len(found) == _EXAMPLE_ROWS:
                     return found
-                text = row.rstrip("\n")
-                found.append(text if len(text) <= _LONGEST_ROW else f"{text[:_LONGEST_ROW]}...")
+                found.append(row.rstrip("\n"))
     return found
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_ROW else f"{text[:_LONGEST_ROW]}..."
 
 
 def _empty_splits(counts: Counts, plan: Plan) -> list[str]:

@@ -22,7 +22,7 @@ _VALUES_TOLD = 5
 
 def faults(counts: Counts, plan: Plan) -> list[str]:
     """Returns what stops the run."""
-    return [*_nothing_asked_for(counts, plan)]
+    return [*_nothing_asked_for(counts, plan), *_lost_positives(counts, plan)]
 
 
 def outcomes_of(counts: Counts, source: str) -> Counter[str]:
@@ -50,3 +50,17 @@ def _conditions_and_cells(source: Source, plan: Plan) -> str:
         f"asked is {name}: {condition}, and the first rows have {', '.join(map(repr, found[name])) or 'nothing'}"
         for name, condition in source.spec.where.items()
     )
+
+
+def _lost_positives(counts: Counts, plan: Plan) -> Iterator[str]:
+    """Labels of which more rows that make them 1 are bad than the settings allow."""
+    given = plan.logs.max_lost_positives_share
+    allowed = plan.logs.max_bad_share if given is None else given
+    for label, lost in sorted(counts.lost_positives.items()):
+        rows, number = counts.positive_rows[label], counts.lost(label)
+        if number and number / rows > allowed:
+            why = ", ".join(f"{name} {some:,}" for name, some in sorted(lost.items()) if some)
+            yield (
+                f"label '{label}': {number:,} of the {rows:,} rows that make it 1 ({number / rows:.1%}) are bad "
+                f"({why}), more than 'max_lost_positives_share' allows ({allowed:.1%})"
+            )

@@ -48,6 +48,8 @@ def _taken(logs: LogSettings) -> set[str]:
         taken.update(main.time.column)
     if main is not None and main.weight is not None:
         taken.add(main.weight)
+    if logs.table is not None:
+        taken.update(label.column for label in logs.table.labels.values() if label.column is not None)
     if logs.clicks is not None:
         taken.add(logs.clicks.label)
     if logs.conversions is not None and logs.conversions.event is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tandem.components.log_example_gen.labelled import TableLabels
 from tandem.components.log_example_gen.labels import parents_first
 from tandem.components.log_example_gen.readers.block import BLOCK_BYTES
 from tandem.components.log_example_gen.readers.packed import PACKED
@@ -131,6 +132,11 @@ class Plan:
     def parts(self) -> int:
         """Into how many parts the examples are divided: shards of their keys, or the files of the labelled table."""
         return self.shards if self.logs.table is None else len(self.source(TABLE).files)
+
+    @property
+    def table_labels(self) -> TableLabels | None:
+        """How the labels of the table are read; None: there are streams."""
+        return None if self.logs.table is None else TableLabels.of(self.logs.table, self.labels)
 
     @property
     def label_delays(self) -> dict[str, datetime.timedelta]:
@@ -427,7 +433,7 @@ def _table_source(
 ) -> tuple[Source, ...]:
     time = table.time
     names = _unique(
-        *(label.name for label in labels),
+        *TableLabels.of(table, labels).columns(),
         *(time.column if time else ()),
         *(side.key for side in logs.side_tables),
         *owned[TABLE],

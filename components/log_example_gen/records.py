@@ -58,7 +58,7 @@ BAD_TIME = Reason(
     "The time is empty, not as the settings say, before 1990, or later than when the logs were read.",
     bad=True,
 )
-BAD_LABEL = Reason("bad_label", "A label of a labelled table is none of 0, 1, true, false.", bad=True)
+BAD_LABEL = Reason("bad_label", "A label of a labelled table cannot be read as 0 or 1.", bad=True)
 BAD_WEIGHT = Reason("bad_weight", "The row weight is empty, no number, not finite or negative.", bad=True)
 NO_IMPRESSION = Reason("no_impression", "No impression has the key of this event.", bad=True)
 BEFORE_IMPRESSION = Reason(

@@ -38,6 +38,13 @@ def _absent(value: Any) -> Any:
     return None if value == "absent" else value
 
 
+def _words(value: Any) -> Any:
+    """Reads texts and numbers, one or a list of them, as texts."""
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    texts = [str(each).lower() if isinstance(each, bool) else each for each in values]
+    return tuple(str(each) if isinstance(each, int | float) else each for each in texts)
+
+
 def _utc(value: Any) -> Any:
     """Reads dates as midnight UTC and times without a zone as UTC."""
     if isinstance(value, str):
@@ -72,9 +79,16 @@ NULL_WORDS = ("\\N", "NULL", "null", "NA", "NaN", "nan", "None")
 
 _DATE_OR_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d{3}(\d{3})?)?)?)?(Z|[+-]\d{2}:\d{2})?)?$"
 
+_MARK = r"^[^0-9A-Za-z+-]$"  # What can stand within a number and is no part of it.
+_COMPARISON = re.compile(r"^\s*(?P<sign>>=|>|<=|<|==)\s*(?P<number>[+-]?\d+(\.\d*)?)\s*$")
+
 # What a user may write is the type of the JSON schema.
 Kinds = Annotated[dict[str, str], BeforeValidator(_kinds)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
+Words = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_words, json_schema_input_type=str | float | bool | tuple[str | float | bool, ...]),
+]
 UtcTime = Annotated[
     datetime.datetime,
     BeforeValidator(_utc, json_schema_input_type=Annotated[str, Field(pattern=_DATE_OR_TIME)]),
@@ -238,6 +252,21 @@ class Files(Settings):
     one file may be several streams.
     """
 
+    decimal: str = Field(default=".", pattern=_MARK)
+    """The mark before the fraction of a number in text: `","` for 12,5."""
+
+    thousands: str | None = Field(default=None, pattern=_MARK)
+    """The mark between groups of three digits of a number in text: `","` for 1,234.5. None: there is none."""
+
+    strip: str = ""
+    """Characters that may stand around a number in text and say nothing: `"$€%"` for $12, 5 € and 12%, which is 12."""
+
+    @model_validator(mode="after")
+    def _different_marks(self) -> Files:
+        if self.decimal == self.thousands:
+            raise ValueError(f"'decimal' and 'thousands' are both {self.decimal!r}; give both where they change places")
+        return self
+
 
 class EventStream(Files):
     """Impressions, clicks or conversions: one row per event."""
@@ -304,8 +333,51 @@ class SideTable(Files):
     """The key column, with the same name here and among the impressions (`rename` helps)."""
 
 
+class TableLabel(Settings):
+    """What a label of a table is read from.
+
+    What nothing is said of is 1, true, t, yes or 1.0, or else 0, false, f, no or 0.0, in any case.
+    """
+
+    column: str | None = None
+    """The column, by its name after `rename`. None: the one called like the label."""
+
+    positive: Words | None = Field(default=None, min_length=1)
+    """What is 1: a comparison of numbers (`">=4"`, also with >, <=, <, ==), or a text, a number, or a list of them. All
+    else but an empty cell is then 0, unless `negative` says what is. None: the usual words.
+    """
+
+    negative: Words | None = Field(default=None, min_length=1)
+    """What is 0: a text, a number (`-1`), or a list of them; all else is a bad label. None: the usual words, or what is
+    not `positive` where that is given.
+    """
+
+    empty: Literal["negative", "bad"] = "bad"
+    """What an empty cell is: 0 (`negative`), or a bad label (`bad`)."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> TableLabel:
+        if self.negative is not None and self.comparison is not None:
+            raise ValueError("a comparison in 'positive' says what is 0, too: 'negative' does not go with it")
+        return self
+
+    @property
+    def comparison(self) -> tuple[str, float] | None:
+        """The comparison that `positive` is, as its sign and its number; None: it is none."""
+        found = _COMPARISON.match(self.positive[0]) if self.positive is not None and len(self.positive) == 1 else None
+        return None if found is None else (found["sign"], float(found["number"]))
+
+
 class LabelledTable(Files):
     """One table whose rows carry their labels already (0/1, true/false)."""
+
+    labels: dict[str, TableLabel] = Field(default_factory=dict)
+    """By the name of a label: the column that it is read from, and what is positive there."""
+
+    orphans: Literal["bad", "imply"] = "bad"
+    """What a row is in which a label is 1 and its parent is 0 (an order without its click): bad (`bad`), or one whose
+    parents are 1 as well (`imply`).
+    """
 
     time: TimeColumn | None = None
     """When the impression happened. None: the rows are split by file."""
@@ -441,6 +513,11 @@ class LogSettings(Settings):
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
     """The run fails when a larger share of the rows of a stream or table is bad: unreadable, without a key or a time,
     or without the event that it belongs to.
+    """
+
+    max_lost_positives_share: float | None = Field(default=None, ge=0, le=1)
+    """The run fails when a larger share of the rows that make a label 1 is bad: 4% of the rows can be 20% of the
+    orders. None: as `max_bad_share`.
     """
 
     @model_validator(mode="after")

@@ -139,6 +139,10 @@ def _known_too_late(config: Draft[Any]) -> Iterator[Problem]:
     if clicks is not None:
         labels.add(clicks.label)
     reasons = dict.fromkeys(labels, "is a label")
+    table = _known(config, "logs", "table")
+    if table is not None:
+        made = {said.column: label for label, said in table.labels.items() if said.column is not None}
+        reasons |= {column: f"is what the label '{label}' is read from" for column, label in made.items()}
     if conversions is not None and conversions.event is not None:
         reasons[conversions.event] = "is the kind of a conversion"
     join = _known(config, "logs", "join")
@@ -159,11 +163,20 @@ def _about_labels(config: Draft[Any]) -> Iterator[Problem]:
             yield place, f"label '{label}' is already the label of task '{first[label]}'"
         first.setdefault(label, task)
     if config.read("logs", "table") is not None:
+        yield from _labels_of_the_table(config, list(first))
         return
     brought = _labels_of_streams(config.read("logs", "clicks"), config.read("logs", "conversions"))
     for place, _, label in _labels(config):
         if brought is not None and label not in brought:
             yield place, f"no stream of the logs sets a label '{label}'; there are {', '.join(brought)}"
+
+
+def _labels_of_the_table(config: Draft[Any], names: list[str]) -> Iterator[Problem]:
+    """Settings of a label that no task has."""
+    table = _known(config, "logs", "table")
+    for label in table.labels if table is not None else ():
+        if label not in names:
+            yield ("logs", "table", "labels", label), unknown("label", label, names)
 
 
 def _labels(config: Draft[Any]) -> Iterator[tuple[Path, str, str]]:

@@ -10,7 +10,7 @@ from tfx.utils import path_utils
 from tandem import files
 from tandem.components.evaluator.results import read_metrics, read_verdict
 from tandem.components.example_validator.distances import describe, read_distances
-from tandem.components.log_example_gen.counts import Counts, describe_not_final
+from tandem.components.log_example_gen.counts import Counts, describe_lost, describe_not_final
 from tandem.components.log_example_gen.counts import describe as describe_counts
 from tandem.components.log_example_gen.executor import COUNTS_FILE
 from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
@@ -82,4 +82,4 @@ def counts(config: Config, quarantine: str) -> list[str]:
         found.rows[source] = found.rows.pop(source)
     judged = "left out of the evaluation" if config.evaluation.final_labels_only else "evaluated all the same"
     late = [f"{line}; {judged}" if " eval examples" in line else line for line in describe_not_final(found)]
-    return [*describe_counts(found, list(config.logs.split.periods())), *late]
+    return [*describe_counts(found, list(config.logs.split.periods())), *describe_lost(found), *late]

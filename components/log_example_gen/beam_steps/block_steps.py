@@ -20,6 +20,7 @@ from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, Counts,
 from tandem.components.log_example_gen.finality import with_finality
 from tandem.components.log_example_gen.join import join
 from tandem.components.log_example_gen.labelled import check_labels
+from tandem.components.log_example_gen.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.records import (
     CLICKS,
     CONVERSIONS,
@@ -75,6 +76,7 @@ class JoinShard(beam.DoFn):
         for name in rows:
             if name in joined.attached:
                 outcomes[name][ATTACHED] = joined.attached[name]
+            yield counted(lost_positives(joined.rejects[name], name, self._plan))
             yield from rejected(name, joined.rejects[name], shard)
         yield counted(merged([Counts(outcomes=outcomes, leads=joined.leads), times(rows[IMPRESSIONS])]))
         del rows
@@ -85,12 +87,17 @@ class CheckLabels(beam.DoFn):
     """Reads the labels of a labelled table's rows."""
 
     def __init__(self, plan: Plan):
-        self._labels = plan.labels
+        self._plan = plan
 
     def process(self, block: ExampleBlock) -> Iterator[Any]:
         """Checks one block."""
-        rows, unsound = check_labels(block.rows, self._labels)
-        yield counted(Counts(outcomes={TABLE: by_reason(unsound)}))
+        if self._plan.table_labels is None:
+            raise RuntimeError("labels are read from a table, but the settings have none")
+        rows, unsound = check_labels(block.rows, self._plan.table_labels)
+        positive = Counter({label.name: int(rows.get_column(label.name).sum()) for label in self._plan.labels})
+        positive += positives_of(unsound, TABLE, self._plan)
+        yield counted(Counts(outcomes={TABLE: by_reason(unsound)}, positive_rows=positive))
+        yield counted(lost_positives(unsound, TABLE, self._plan))
         yield from rejected(TABLE, unsound, block.part)
         yield dataclasses.replace(block, rows=rows)
 

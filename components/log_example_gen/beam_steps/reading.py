@@ -13,6 +13,7 @@ from tandem.components.log_example_gen.beam_steps.outputs import by_reason, coun
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import KEPT, Counts, merged
 from tandem.components.log_example_gen.examples import features_of
+from tandem.components.log_example_gen.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.quarantine import malformed_rows
 from tandem.components.log_example_gen.readers.registry import read_file
 from tandem.components.log_example_gen.records import FILE, NOT_ASKED_FOR, ROW, TABLE, normalize, stack
@@ -50,14 +51,21 @@ class _ReadFiles(beam.DoFn):
                 rows, source.keys, source.time, source.event, source.kind, source.kinds, source.bounds
             )
             times_of.see(rows, unusable)
-            rejects = [malformed_rows(block.malformed, index), unusable]
+            rejects = [unusable]
             if source.weights:
                 rows, unweighted = check_weights(rows, source.weights)
                 rejects.append(unweighted)
+            # The labels of a table's usable rows are read later.
+            seen = rejects if source.name == TABLE else [rows, *rejects]
+            positive = Counts(
+                positive_rows=sum((positives_of(some, source.name, self._plan) for some in seen), Counter())
+            )
+            lost = [lost_positives(some, source.name, self._plan) for some in rejects]
+            rejects.append(malformed_rows(block.malformed, index))
             counts = Counts(rows=Counter({source.name: len(block.rows) + len(block.malformed)}))
             outcomes = Counter({NOT_ASKED_FOR.name: left_out}) if source.spec.where else Counter[str]()
             counts.outcomes[source.name] = sum((by_reason(some) for some in rejects), outcomes)
-            yield rows, rejects, counts
+            yield rows, rejects, merged([counts, positive, *lost])
         times_of.judge()
 
     def _asked_for(self, source: Source, rows: pl.DataFrame) -> pl.DataFrame:

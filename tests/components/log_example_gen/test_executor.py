@@ -42,6 +42,7 @@ def stream_settings(**more: Any) -> dict[str, Any]:
         "derived": {"hour": "hour_of_day"},
         "split": {"train": {"before": "1970-01-02"}, "eval": {"from": "1970-01-03"}},
         "max_bad_share": 0.5,
+        "max_lost_positives_share": 1.0,
         **more,
     }
 
@@ -246,12 +247,13 @@ def table_settings(**more: Any) -> dict[str, Any]:
         "side_tables": [{"name": "users", "files": "users.csv", "key": "user"}],
         "split": {"train": {"files": "train.csv"}, "eval": {"files": "test.jsonl"}},
         "max_bad_share": 0.7,
+        "max_lost_positives_share": 1.0,
         **more,
     }
 
 
 def write_tables(folder: Path) -> None:
-    (folder / "train.csv").write_text("user,tags,click,buy,at\nu1,x,1,1,10\nu2,,0,0,11\nu2,,0,1,12\nu2,,yes,0,13\n")
+    (folder / "train.csv").write_text("user,tags,click,buy,at\nu1,x,1,1,10\nu2,,0,0,11\nu2,,0,1,12\nu2,,maybe,0,13\n")
     (folder / "test.jsonl").write_text('{"user": "u1", "tags": ["y", "z"], "click": true, "buy": 0, "at": 20}\n')
     (folder / "rest.csv").write_text("user,tags,click,buy,at\nu1,,0,0,30\n")
 
@@ -302,6 +304,55 @@ def test_a_labelled_table_split_by_time(folder: Path, run_step: Any) -> None:
         (20_000_000, [b"0"]),
         (30_000_000, [b"0"]),
     ]
+
+
+def test_few_bad_rows_that_are_many_of_the_positives_stop_the_run(
+    folder: Path, run_step: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [f"u{i},{int(i % 10 == 0)},0,{1_700_000_000 + i * 1000}" for i in range(100)]
+    for i in (0, 10):
+        rows[i] = f"u{i},1,0,never"
+    (folder / "log.csv").write_text("\n".join(["user,click,buy,at", *rows]) + "\n")
+    settings = {
+        "table": {"files": "log.csv", "time": {"column": "at", "unit": "s"}},
+        "split": {"train": {"before": "2023-11-15"}, "eval": {"from": "2023-11-15"}},
+    }
+    columns = {"user": ExampleColumn()}
+    with pytest.raises(
+        LogsError,
+        match=r"label 'click': 2 of the 10 rows that make it 1 \(20\.0%\) are bad \(bad_time 2\), "
+        r"more than 'max_lost_positives_share' allows \(5\.0%\)",
+    ):
+        run_step(step(settings, folder, columns=columns))
+    with caplog.at_level(logging.INFO, "tandem.ingest"):
+        outputs = run_step(step({**settings, "max_lost_positives_share": 0.2}, folder, columns=columns), "allowed")
+    assert "click: 2 of the 10 rows that make it 1 (20.0%) are bad" in caplog.messages
+    assert outputs.examples.get_int_custom_property("lost_positives.click") == 2
+
+
+def test_conversions_of_a_kind_are_judged_by_themselves(folder: Path, run_step: Any) -> None:
+    conversions = [f"1,1970-01-01,{'like' if i else 'buy'}" for i in range(50)]
+    (folder / "conversions.csv").write_text("\n".join(["id,time,kind", *conversions, "1,yesterday,buy"]) + "\n")
+    settings = stream_settings(max_lost_positives_share=0.4)
+    with pytest.raises(
+        LogsError, match=r"label 'buy': 1 of the 2 rows that make it 1 \(50\.0%\) are bad \(bad_time 1\)"
+    ):
+        run_step(step(settings, folder, labels=[*LABELS, Label(name="like", parent="click")]))
+
+
+def test_labels_that_are_counts_are_refused_with_the_setting_that_reads_them(folder: Path, run_step: Any) -> None:
+    (folder / "log.csv").write_text("user,buys\nu1,0\nu2,3\nu3,1\n")
+    (folder / "more.csv").write_text("user,buys\nu1,1\n")
+    settings = {
+        "table": {"files": ["log.csv", "more.csv"], "labels": {"buy": {"column": "buys"}}},
+        "split": {"train": {"files": "log.csv"}, "eval": {"files": "more.csv"}},
+    }
+    more = {"columns": {"user": ExampleColumn()}, "labels": [Label(name="buy")]}
+    with pytest.raises(LogsError, match=r"log\.csv: column 'buys' holds '3': a count or a rating\?"):
+        run_step(step(settings, folder, **more))
+    settings["table"]["labels"]["buy"]["positive"] = ">0"
+    outputs = run_step(step(settings, folder, **more), "said")
+    assert {row["user"][0]: row["buy"] for row in outputs.rows("train")} == {b"u1": [0], b"u2": [1], b"u3": [1]}
 
 
 def test_a_file_in_another_unit_stops_the_run_by_its_name(folder: Path, run_step: Any) -> None:

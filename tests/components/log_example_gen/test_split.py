@@ -8,9 +8,8 @@ import pytest
 from tandem.components.log_example_gen.dates import describe_period, describe_us
 from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.finality import with_finality
-from tandem.components.log_example_gen.labelled import check_labels
 from tandem.components.log_example_gen.records import REASON, TIME
-from tandem.components.log_example_gen.settings import Label, LogSettings, Split
+from tandem.components.log_example_gen.settings import LogSettings, Split
 from tandem.components.log_example_gen.side_tables import attach, one_per_key
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.split import by_file, by_time
@@ -63,26 +62,6 @@ def test_periods_in_words() -> None:
         "from 1970-01-06 00:00:00+00:00",
     ]
     assert describe_us(DAY + 1) == "1970-01-02 00:00:00.000001+00:00"
-
-
-def test_labels_of_a_table_are_read_and_checked() -> None:
-    labels = [Label(name="buy", parent="view"), Label(name="view", parent="click"), Label(name="click")]
-    rows = pl.DataFrame(
-        {
-            "click": ["1", "true", "0", "0", "1", "2", ""],
-            "view": ["0", " TRUE", "False", "1", "0", "0", "0"],
-            "buy": ["0", "1", "0", "1", "1", "0", "0"],
-        }
-    )
-    sound, unsound = check_labels(rows, labels)
-    assert sound.select("click", "view", "buy").rows() == [(1, 0, 0), (1, 1, 1), (0, 0, 0)]
-    assert unsound.rows() == [
-        ("0", "1", "1", "no_click"),
-        ("1", "0", "1", "no_view"),
-        ("2", "0", "0", "bad_label"),
-        ("", "0", "0", "bad_label"),
-    ]
-    assert sound.schema["buy"] == pl.Int8
 
 
 def test_a_side_table_keeps_the_first_row_of_a_key_and_is_added_by_it() -> None:

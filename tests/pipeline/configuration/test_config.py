@@ -258,6 +258,21 @@ def test_a_missing_key_is_placed_at_its_section(edited):
     assert problem.startswith(f"{path}:{line}: logs.impressions.time.column: is missing; expected a list of texts")
 
 
+def test_labels_of_a_table_are_those_of_tasks_and_no_features(edited):
+    def table(settings):
+        labels = {"click": {"column": "device", "positive": ">0"}, "clik": {"empty": "negative"}}
+        settings["logs"] = {
+            "table": {"files": "*.csv", "labels": labels},
+            "split": {"train": {"files": "a.csv"}, "eval": {"files": "b.csv"}},
+        }
+
+    found = problems(edited(table))
+    assert any("unknown label 'clik'; did you mean 'click'?" in problem for problem in found), found
+    assert any(
+        "is made of column 'device', which is what the label 'click' is read from" in problem for problem in found
+    ), found
+
+
 def test_several_contradictions_at_once(config_file):
     found = problems(config_file, overrides=["evaluation.thresholds[0].output=x", "features[1].column=click"])
     assert len(found) == 2
