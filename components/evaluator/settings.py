@@ -45,8 +45,15 @@ def _ascending(edges: Sequence[float]) -> None:
 
 def _columns_or_values(value: Any) -> Any:
     if isinstance(value, dict):
-        return {column: str(each) if isinstance(each, int) else each for column, each in value.items()}
+        return {column: _as_in_logs(each) for column, each in value.items()}
     return _listed(value)
+
+
+def _as_in_logs(value: Any) -> Any:
+    """Writes a number or a truth value as it comes out of logs: `true`, not Python's `True`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
 
 
 class Buckets(Settings):
@@ -136,11 +143,13 @@ class Threshold(Settings):
 
     slice: Annotated[
         tuple[str, ...] | dict[str, str],
-        BeforeValidator(_columns_or_values, json_schema_input_type=str | tuple[str, ...] | dict[str, str | int]),
+        BeforeValidator(
+            _columns_or_values, json_schema_input_type=str | tuple[str, ...] | dict[str, str | float | bool]
+        ),
     ] = ()
     """Left out: all rows together. Columns: every slice of them (one that has no value, as a slice of one class has no
-    AUC, is listed and does not block). Column -> value: this one slice, which must have a value. The columns must be
-    among `evaluation.slices`.
+    AUC, is listed and does not block). Column -> value: this one slice, which must have a value: `true`, `12` and
+    `007` mean what stands in the logs. The columns must be among `evaluation.slices`.
     """
 
     refuse_if: RefuseIf = "missed"

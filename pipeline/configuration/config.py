@@ -10,6 +10,7 @@ relative to the folder that the command is typed in.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -264,7 +265,7 @@ def load(
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     try:
-        raw, lines = yaml_file.read(file)
+        raw, lines = yaml_file.read(file, _is_value_of_a_slice)
     except yaml_file.YamlError as error:
         raise ConfigError([f"{file}:{error.line}: {error}"]) from error
     except OSError as error:
@@ -303,6 +304,12 @@ def _other_columns(settings: dict[str, Any], named: Sequence[str]) -> Sequence[s
         raise ValueError(str(error)) from error
 
 
+def _is_value_of_a_slice(below: KeyPath, above: KeyPath = ()) -> bool:
+    """Whether a word is a value of a column of the logs, and so a text: `true`, `007` and `1.50` as they stand."""
+    path = (*above, *below)
+    return len(path) == 5 and path[:2] == ("evaluation", "thresholds") and path[3] == "slice"
+
+
 def _joined(folder: Path, path: str) -> str:
     return path if "://" in path else str(_absolute(folder / path))
 
@@ -322,7 +329,7 @@ def _override(raw: dict[str, Any], overrides: Sequence[str]) -> set[KeyPath]:
             if not equals or not re.fullmatch(r"[A-Za-z_]\w*(\[\d+\]|\.\w+)*", key):
                 raise ValueError("expected key=value, such as training.max_steps=1 or features[0].min_count=5")
             where = tuple(int(part[1:-1]) if part[0] == "[" else part for part in re.findall(r"\[\d+\]|\w+", key))
-            _put(raw, where, yaml_file.scalar(text))
+            _put(raw, where, yaml_file.scalar(text, functools.partial(_is_value_of_a_slice, above=where)))
             written.add(where)
         except ValueError as error:
             problems.append(f"--set {override}: {error}")

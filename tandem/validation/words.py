@@ -126,6 +126,8 @@ def _sentence(detail: ErrorDetails, path: Path, annotation: Any, data: Any) -> s
     wanted = describe(annotation)
     if kind == "string_type" and isinstance(detail["input"], int | float):
         return f"got {got}, expected {wanted or 'a text'}; quote it: '{got}'"
+    if kind in ("tuple_type", "list_type") and isinstance(detail["input"], int | float) and "a list of text" in wanted:
+        return f"got {got}, expected {wanted}; quote it: '{got}'"
     return f"got {got}, expected {wanted}" if wanted else f"got {got}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
 
 

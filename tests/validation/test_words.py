@@ -23,6 +23,7 @@ Shape = Annotated[Circle | Box, Field(discriminator="kind")]
 
 class Drawing(Settings):
     name: str
+    marks: tuple[str, ...] = ()
     shapes: tuple[Shape, ...] = Field(default=(), max_length=3)
     mark: str | None = Field(default=None, min_length=1, max_length=1)
 
@@ -38,9 +39,10 @@ def sentences(data):
     [
         ({"name": 12}, [(("name",), "got 12, expected a text; quote it: '12'")]),
         ({"name": True}, [(("name",), "got true, expected a text; quote it: 'true'")]),
+        ({"name": "a", "marks": 7}, [(("marks",), "got 7, expected a list of texts; quote it: '7'")]),
         ({"name": ["a"]}, [(("name",), "got ['a'], expected a text")]),
         ({}, [(("name",), "is missing; expected a text")]),
-        ({"nmae": "a"}, [(("nmae",), "unknown key 'nmae'; did you mean 'name'? Allowed: mark, name, shapes")]),
+        ({"nmae": "a"}, [(("nmae",), "unknown key 'nmae'; did you mean 'name'? Allowed: mark, marks, name, shapes")]),
         ({"name": "a", "mark": "xy"}, [(("mark",), "got 'xy', expected a text of 1 character")]),
         (
             {"name": "a", "shapes": [{"kind": "ball"}]},

@@ -138,3 +138,9 @@ def test_without_users_nothing_may_be_asked_of_them() -> None:
         EvaluationSettings(group_by=None, thresholds=[_AUC, _AUC | {"metric": "gauc_users"}])
     with pytest.raises(ValidationError, match="'activity' counts the rows of users, and 'group_by' is null"):
         EvaluationSettings(group_by=None, slices=[["city", {"activity": [5]}]], thresholds=[_AUC])
+
+
+@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (12, "12"), (1.5, "1.5"), ("x", "x")])
+def test_the_value_of_a_slice_is_written_as_logs_write_it(value: object, text: str) -> None:
+    threshold = Threshold(metric="auc", output="click", at_least=0.5, slice={"is_new": value})
+    assert threshold.slice == {"is_new": text}

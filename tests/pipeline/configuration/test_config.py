@@ -312,6 +312,18 @@ def test_a_configuration_that_comes_with_tandem_is_called_by_its_name(tmp_path, 
     assert any("one's own" in problem for problem in problems("kuairand"))
 
 
+def test_values_of_a_slice_are_read_as_they_are_written(config_file):
+    bound = "metric: auc, output: click, at_least: 0.6, slice: {device: true}"
+    text = config_file.read_text().replace("metric: auc, output: click, at_least: 0.6", bound)
+    assert bound in text
+    config_file.write_text(text)
+    assert load(config_file).evaluation.thresholds[0].slice == {"device": "true"}
+    changed = load(config_file, overrides=["evaluation.thresholds[0].slice.device=007"])
+    assert changed.evaluation.thresholds[0].slice == {"device": "007"}
+    changed = load(config_file, overrides=[f"evaluation.thresholds=[{{{bound.replace('true', 'False')}}}]"])
+    assert changed.evaluation.thresholds[0].slice == {"device": "False"}
+
+
 def test_overrides_are_yaml(config_file):
     config = load(
         config_file,

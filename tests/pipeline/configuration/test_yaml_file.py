@@ -84,6 +84,13 @@ def test_a_file_that_is_no_text(tmp_path):
         ("a: 1\n<<: &x {b: *x}", 2, "the anchor 'x' contains itself"),
         ("a: 1\nb: !!python/object/apply:os.getcwd []", 2, "could not determine a constructor for the tag"),
         ("a: 1\n---\nb: 2", 2, "expected a single document"),
+        ("a: 1\nb: x\0y", 2, "no valid YAML: unacceptable character #x0000"),
+        ("a: 1\nb: !!bool maybe", 2, "'maybe' is no '!!bool'"),
+        ("a:\n  - !!float x", 2, "'x' is no '!!float'"),
+        ("a:\n  - !!int 1_0", 2, "'1_0' is no '!!int'"),
+        ("a: 1\nb: !!set {c}", 2, "could not determine a constructor for the tag '!!set'"),
+        ("a: 1\nb: !ours [1]", 2, "could not determine a constructor for the tag '!ours'"),
+        ("[" * 3000, 1, "lists or mappings are nested too deep"),
     ],
 )
 def test_what_can_be_no_settings_tells_the_line(text, line, message):
@@ -91,6 +98,30 @@ def test_what_can_be_no_settings_tells_the_line(text, line, message):
         yaml_file.parse(text)
     assert error.value.line == line
     assert message in str(error.value)
+
+
+def test_anchors_within_anchors_do_not_eat_the_memory():
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30))]
+    with pytest.raises(yaml_file.YamlError, match="more than 100,000 values; anchors within anchors multiply them"):
+        yaml_file.parse("\n".join(lines))
+
+
+def test_tags_that_say_what_is_there_change_nothing():
+    assert yaml_file.scalar("!!map {a: !!seq [!!str 5, !!int 5, !!float 5, !!bool true]}") == {"a": ["5", 5, 5.0, True]}
+
+
+def test_words_may_be_asked_for_as_they_are_written():
+    text = "{a: true, b: 007, c: 1.50, d: '5', e: , f: [no, 1e3]}"
+    assert yaml_file.scalar(text, lambda path: True) == {
+        "a": "true",
+        "b": "007",
+        "c": "1.50",
+        "d": "5",
+        "e": None,
+        "f": ["no", "1e3"],
+    }
+    assert yaml_file.scalar(text, lambda path: path == ("b",))["b"] == "007"
+    assert yaml_file.scalar(text)["b"] == 7
 
 
 def test_an_anchor_may_stand_in_several_places():
