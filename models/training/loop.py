@@ -153,6 +153,8 @@ class _Training:
         stack.callback(self._report.close)
         if self._checkpoints and self._checkpoints.resume(_state(learner, self.position)):
             self._report.resumed(self.position)
+        elif chief and (warning := stages.few_steps(self._plan.steps, settings)):
+            self._report.warn(warning)
         self._skip_empty_stages()
 
     def do_pass(self) -> None:

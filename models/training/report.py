@@ -35,6 +35,10 @@ class TrainingReport:
         self._clock: tuple[float, int] | None = None  # when the first compiled call was over, and after how many steps
         self._board = tf.summary.create_file_writer(log_dir) if log_dir else tf.summary.create_noop_writer()
 
+    def warn(self, text: str) -> None:
+        """Tells what may make the training useless."""
+        logger.warning("%s", text)
+
     def resumed(self, position: Position) -> None:
         """Tells from where training goes on, and writes what was known before."""
         for figures in position.history:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tandem.models.settings import TrainingSettings
     from tandem.models.steps.step import Step
+
+
+FEW_STEPS = 100
+"""With fewer steps, weights have hardly left where they began, whatever the settings mean to reach."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,24 @@ class TrainingPlan:
     def epochs(self) -> int:
         """The passes, one that is cut short included."""
         return -(-self.steps // self.steps_per_pass)
+
+
+def steps_of(rows: int, settings: TrainingSettings) -> int:
+    """Returns how many steps so many training rows come to; fewer where it stops early."""
+    steps = settings.epochs * -(-rows // settings.batch_size)
+    return steps if settings.max_steps is None else min(steps, settings.max_steps)
+
+
+def few_steps(steps: int, settings: TrainingSettings) -> str:
+    """Says that there are few steps, and what makes more; empty where there are enough."""
+    if steps >= FEW_STEPS:
+        return ""
+    bound = f", max_steps {settings.max_steps:,}" if settings.max_steps is not None else ""
+    return (
+        f"training is {steps:,} step{'' if steps == 1 else 's'} long (batch_size {settings.batch_size:,}, epochs "
+        f"{settings.epochs:,}{bound}): with fewer than {FEW_STEPS} a model has hardly begun to learn; make "
+        "'training.batch_size' smaller or 'training.epochs' larger"
+    )
 
 
 def plan(steps_per_pass: int, epochs: int, max_steps: int | None, stages: Sequence[Step]) -> TrainingPlan:

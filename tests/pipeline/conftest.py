@@ -64,12 +64,13 @@ def edited(config_file: Path) -> Callable[[Callable[[dict], None]], Path]:
 
 @pytest.fixture
 def logs(config_file: Path) -> Path:
-    """Five impressions, with what the configuration reads."""
+    """Five impressions to train on and two to judge by, with what the configuration reads."""
     folder = config_file.parent / "logs"
     folder.mkdir()
     (folder / "impressions-0.csv").write_text(
         "impression_id,time_ms,user_id,item_id,device\n"
         + "".join(f"i{n},{1709251200000 + n},u{n % 2},i{n % 3},phone\n" for n in range(5))
+        + "".join(f"i{n},{1710374400000 + n},u{n % 2},i{n % 3},phone\n" for n in range(5, 7))
     )
     (folder / "clicks-0.csv").write_text("impression_id,time_ms\ni1,1709251300000\n")
     (folder / "conversions-0.csv").write_text("impression_id,time_ms,event\ni1,1709251400000,conversion\n")

@@ -5,7 +5,7 @@ import pytest
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.pipeline import cli
 from tandem.pipeline.configuration import config
-from tandem.pipeline.doctor import data_files
+from tandem.pipeline.doctor.logs import data_files
 from tandem.pipeline.sample_logs import write_sample_logs
 from tandem.pipeline.starter import init
 

@@ -1,0 +1,204 @@
+"""What is said of rows, on tables and streams whose rows are written here."""
+
+import pytest
+
+from tandem.pipeline.configuration.config import load
+from tandem.pipeline.doctor import first_rows
+from tandem.pipeline.doctor.logs import logs as checked
+
+TABLE = """
+name: shop
+data_dir: data
+logs:
+  table: {files: "*.csv", time: {column: at, unit: s}}
+  side_tables: [{name: items, files: "items/*.csv", key: item}]
+  split: {train: {before: 2024-03-09}, eval: {from: 2024-03-10}}
+features: [{name: item, kind: categorical}, {name: price, kind: numeric}, {name: brand, kind: categorical}]
+tasks: [{name: click}]
+training: {batch_size: 2, epochs: 30}
+evaluation: {group_by: null, thresholds: [{metric: auc, output: click, at_least: 0.5}]}
+"""
+TRAIN, BETWEEN, EVAL = 1709251200, 1709985600, 1710374400  # 1, 9 (noon) and 14 March 2024
+
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    """Writes a configuration and its files, and returns what is found, by status."""
+    monkeypatch.delenv("TANDEM_DATA", raising=False)
+
+    def found(files, settings=TABLE, overrides=()):
+        (tmp_path / "shop.yaml").write_text(settings)
+        for name, lines in files.items():
+            path = tmp_path / "data" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f"{line}\n" for line in lines))
+        checks = list(checked(load(tmp_path / "shop.yaml", overrides=overrides)))
+        return {status: [each.text for each in checks if each.status == status] for status in ("ok", "warn", "fail")}
+
+    return found
+
+
+def rows(count, at, price="1.5", click=None, item="a"):
+    """Rows of a table, every other one clicked."""
+    return [f"{item},{price},{n % 2 if click is None else click},{at + n}" for n in range(count)]
+
+
+def table(*parts):
+    return ["item,price,click,at", *(line for part in parts for line in part)]
+
+
+ITEMS = {"items/a.csv": ["item,brand", "a,x"]}
+
+
+def test_sound_logs(found):
+    answer = found(
+        {"log.csv": table(rows(10, TRAIN), rows(4, EVAL), ["a,1,0,x"]), **ITEMS}, overrides=["logs.max_bad_share=0.1"]
+    )
+    assert answer["fail"] == answer["warn"] == []
+    assert "table: 1 of all 15 rows (6.7%) are bad: bad_time 1" in answer["ok"]
+    assert "examples: train 10, eval 4" in answer["ok"]
+    assert "training: 10 rows come to 150 steps" in answer["ok"]
+    assert "items: 0 of 14 rows (0.0%) have a 'item' that it lacks" in answer["ok"]
+
+
+def test_bad_rows_are_told_by_reason_with_examples(found):
+    files = {
+        "log.csv": table(rows(10, TRAIN), rows(4, EVAL), ["a,1,5,1709251200", "a,1,4,1709251200", "a,1,0,"]),
+        **ITEMS,
+    }
+    (text,) = found(files)["fail"]
+    head, *reasons = text.splitlines()
+    assert head == "table: 3 of all 17 rows (17.6%) are bad, more than 'max_bad_share' allows (5.0%):"
+    assert [line.split(" rows.")[0] for line in reasons if not line.startswith("    ")] == [
+        "  bad_label: 2",
+        "  bad_time: 1",
+    ]
+    assert '"file":"log.csv","row":15,"reason":"bad_label"' in reasons[1].replace(": ", ":").replace(", ", ",")
+
+
+def test_a_wrong_unit_of_time_is_told(found):
+    (text,) = found({"log.csv": table(rows(10, TRAIN * 1000), rows(4, EVAL * 1000)), **ITEMS})["fail"]
+    assert "By unit 'ms' it is 2024-03-01" in text
+
+
+def test_an_empty_split_is_told_with_the_days_that_there_are(found):
+    failed = found({"log.csv": table(rows(10, TRAIN)), **ITEMS})["fail"]
+    assert failed == [
+        "split 'eval' (from 2024-03-10 00:00:00+00:00) has no examples; the rows are from "
+        "2024-03-01 00:00:00+00:00 to 2024-03-01 00:00:09+00:00"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("click", "split", "consequence"),
+    [(0, "train", "there is nothing to learn from it"), (1, "eval", "a bound on that refuses every model")],
+)
+def test_labels_that_are_the_same_everywhere(found, click, split, consequence):
+    parts = {"train": rows(10, TRAIN), "eval": rows(4, EVAL)}
+    parts[split] = rows(6, TRAIN if split == "train" else EVAL, click=click)
+    (text,) = [text for text in found({"log.csv": table(*parts.values()), **ITEMS})["warn"] if "label" in text]
+    assert text.startswith(f"label 'click' is {click} in all 6 rows of '{split}'")
+    assert text.endswith(consequence)
+
+
+def test_few_steps(found):
+    (text,) = found({"log.csv": table(rows(10, TRAIN), rows(4, EVAL)), **ITEMS}, overrides=["training.epochs=19"])[
+        "warn"
+    ]
+    assert text.startswith("training is 95 steps long (batch_size 2, epochs 19): ")
+    (text,) = found({}, overrides=["training.max_steps=1"])["warn"]
+    assert text.startswith("training is 1 step long (batch_size 2, epochs 30, max_steps 1): ")
+
+
+@pytest.mark.parametrize(
+    ("train", "evaluation", "status", "text"),
+    [
+        (
+            '"$1,5"',
+            "true",
+            "fail",
+            "column 'price': 14 values (100.0%) are no numbers and count as missing, such as '$1,5', 'true'",
+        ),
+        ("x", "2", "warn", "column 'price': 10 values (71.4%) are no numbers and count as missing, such as 'x'"),
+        ("", "", "fail", "column 'price' is to hold numbers, and is empty everywhere"),
+        ("", "2", "fail", "column 'price' is to hold numbers, and is empty in all rows of 'train'"),
+        ("2", "", "warn", "column 'price' is to hold numbers, and is empty in all rows of 'eval'"),
+    ],
+)
+def test_columns_that_are_no_numbers(found, train, evaluation, status, text):
+    answer = found({"log.csv": table(rows(10, TRAIN, price=train), rows(4, EVAL, price=evaluation)), **ITEMS})
+    assert text in answer[status]
+
+
+def test_a_side_table_that_matches_nothing(found):
+    files = {"log.csv": table(rows(10, TRAIN), rows(4, EVAL)), "items/a.csv": ["item,brand", "a.0,x", "b.0,y"]}
+    assert found(files)["fail"] == [
+        "items: 14 of 14 rows (100.0%) have a 'item' that it lacks, such as 'a'; it has 'a.0', 'b.0'"
+    ]
+
+
+def test_of_large_logs_the_first_rows_are_looked_at_and_splits_are_not_judged_by_them(found, monkeypatch):
+    monkeypatch.setattr(first_rows, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(first_rows, "HEAD_ROWS", 10)
+    answer = found({"log.csv": table(rows(60, TRAIN), ["broken"], rows(20, EVAL)), **ITEMS})
+    assert answer["fail"] == answer["warn"] == []
+    assert "table: the first 10 rows can be used" in answer["ok"]
+    assert "examples: train 10, eval 0, of the rows looked at" in answer["ok"]
+
+
+def test_heads_that_are_mostly_bad_fail(found, monkeypatch):
+    monkeypatch.setattr(first_rows, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(first_rows, "HEAD_ROWS", 10)
+    answer = found({"log.csv": table(rows(60, TRAIN, click=5), rows(60, EVAL)), **ITEMS})
+    assert any(text.startswith("table: 10 of the first 10 rows (100.0%) are bad") for text in answer["fail"])
+
+
+STREAMS = """
+name: shop
+data_dir: data
+logs:
+  impressions: {files: "shown*.csv", time: {column: at, unit: s}}
+  clicks: {files: "clicked*.csv", time: {column: at, unit: s}}
+  join: {on: id}
+  split: {train: {before: 2024-03-09}, eval: {from: 2024-03-10}}
+features: [{name: item, kind: categorical}]
+tasks: [{name: click}]
+training: {batch_size: 2, epochs: 30}
+evaluation: {group_by: null, thresholds: [{metric: auc, output: click, at_least: 0.5}]}
+"""
+
+
+def streams(clicked):
+    shown = [f"{n},i{n % 3},{(TRAIN if n < 12 else EVAL) + n}" for n in range(20)]
+    return {"shown.csv": ["id,item,at", *shown], "clicked.csv": ["id,at", *(f"{n},{EVAL + 60}" for n in clicked)]}
+
+
+def test_small_streams_are_joined(found):
+    answer = found(streams([1, 3, 13]), STREAMS)
+    assert answer["fail"] == answer["warn"] == []
+    assert "clicks: all 3 rows can be used" in answer["ok"]
+    (text,) = found(streams([1, 13, 77, 78]), STREAMS)["fail"]
+    assert text.startswith(
+        "clicks: 2 of all 4 rows (50.0%) are bad, more than 'max_bad_share' allows (5.0%):\n  no_imp"
+    )
+
+
+def test_large_streams_are_not_judged_by_what_their_heads_join_to(found, monkeypatch):
+    monkeypatch.setattr(first_rows, "WHOLE_BYTES", 1)
+    monkeypatch.setattr(first_rows, "HEAD_ROWS", 2)
+    answer = found(streams([5, 13, 7]), STREAMS)
+    assert answer["fail"] == answer["warn"] == []
+    assert "clicks: the first 2 rows can be used" in answer["ok"]
+
+
+def test_files_in_two_splits_and_globs_that_match_nothing(found):
+    settings = TABLE.replace(
+        "split: {train: {before: 2024-03-09}, eval: {from: 2024-03-10}}",
+        "split: {train: {files: SPLIT}, eval: {files: b.csv}}",
+    )
+    files = {"a.csv": table(rows(10, TRAIN)), "b.csv": table(rows(4, EVAL)), **ITEMS}
+    assert found(files, settings.replace("SPLIT", '"*.csv"'))["fail"] == [
+        "b.csv belongs to two splits: 'train' and 'eval'"
+    ]
+    (text,) = found(files, settings.replace("SPLIT", "c.csv"))["fail"]
+    assert "'c.csv' matches none of the table's files" in text
