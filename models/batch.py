@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
-from tandem.models.features import AGES, IDS, LABELS, NUMBERS, WEIGHTS, FeatureLayout
+from tandem.models.features import AGES, BAG_WEIGHTS, IDS, LABELS, NUMBERS, WEIGHTS, FeatureLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ class Batch(NamedTuple):
     """B rows.
 
     Attributes:
-      features: `ids` int [B, W] and `numbers` float [B, n], those of them that there are.
+      features: `ids` int [B, W], `numbers` float [B, n] and `bag_weights` float [B, V], those of them that there are.
       labels: [B, T] int, 0 or 1, in the order of the tasks.
       weights: [B, T] float32, 0 or more: how much a row counts for each task; None: all rows count alike.
       ages: [B, T] float32, hours from the impression to the event that set the label, or, where the label is 0, to the
@@ -47,6 +47,8 @@ def feature_spec(layout: FeatureLayout) -> dict[str, tf.io.FixedLenFeature]:
         spec[IDS] = tf.io.FixedLenFeature([layout.width], tf.int64)
     if layout.numbers:
         spec[NUMBERS] = tf.io.FixedLenFeature([len(layout.numbers)], tf.float32)
+    if layout.weight_slots:
+        spec[BAG_WEIGHTS] = tf.io.FixedLenFeature([layout.weights_width], tf.float32)
     return spec
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
-from tandem.models.features import IDS, NUMBERS, PADDING, FeatureLayout
+from tandem.models.features import BAG_WEIGHTS, IDS, NUMBERS, PADDING, FeatureLayout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +102,7 @@ class Encoder(keras.layers.Layer):
                 alone = vectors if singles == self._layout.width else vectors[:, :singles]  # slicing costs a copy
                 parts.append(tf.reshape(alone, [-1, singles * self._dim * self._tables]))
             for bag in self._layout.bags():
-                pooled = self._pool(bag.name, bag.pooling, features[IDS], vectors)
+                pooled = self._pool(bag.name, bag.pooling, features, vectors)
                 parts.append(pooled if self._all_as_long else self._shortened(pooled, bag.name))
         if self._layout.numbers:
             parts.append(features[NUMBERS])
@@ -114,10 +114,16 @@ class Encoder(keras.layers.Layer):
         by_table = tf.reshape(vectors, [-1, self._tables, self._dim])
         return tf.reshape(by_table[:, :, :length], [-1, self._tables * length])
 
-    def _pool(self, name: str, pooling: str, ids: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+    def _pool(self, name: str, pooling: str, features: Mapping[str, tf.Tensor], vectors: tf.Tensor) -> tf.Tensor:
         slots = self._layout.slots[name]
         inside = slice(slots.start, slots.start + slots.width)
-        present = tf.cast(tf.not_equal(ids[:, inside], PADDING), vectors.dtype)  # [B, width]
+        present = tf.cast(tf.not_equal(features[IDS][:, inside], PADDING), vectors.dtype)  # [B, width]
+        if (weighed := self._layout.weight_slots.get(name)) is not None:
+            return _weighed(
+                present * features[BAG_WEIGHTS][:, weighed.start : weighed.start + weighed.width],
+                vectors[:, inside],
+                pooling,
+            )
         pooled = tf.einsum("bw,bwd->bd", present, vectors[:, inside])
         if pooling == "mean":
             pooled /= tf.maximum(tf.reduce_sum(present, axis=1, keepdims=True), 1.0)
@@ -151,7 +157,7 @@ class Encoder(keras.layers.Layer):
         """Encodes a batch.
 
         Args:
-          features: ids int [B, W] and numbers float [B, n].
+          features: ids int [B, W], numbers float [B, n], bag_weights float [B, V], those of them that there are.
           vectors: What the table has for the ids, [B, W, tables * dim], where it has been looked up; None: looked up
             here.
 
@@ -167,3 +173,11 @@ class Encoder(keras.layers.Layer):
             crossed = zip(tf.unstack(parts, num=self._tables), self._cross, strict=True)
             parts = tf.stack([self._crossed(part, layers) for part, layers in crossed])
         return embedded, parts
+
+
+def _weighed(weights: tf.Tensor, vectors: tf.Tensor, pooling: str) -> tf.Tensor:
+    """Pools vectors by their weights, 0 where there is no value: [B, width] and [B, width, d] to [B, d]."""
+    pooled = tf.einsum("bw,bwd->bd", weights, vectors)
+    if pooling == "mean":
+        pooled = tf.math.divide_no_nan(pooled, tf.reduce_sum(tf.abs(weights), axis=1, keepdims=True))
+    return pooled

@@ -51,8 +51,8 @@ class Signatures(tf.Module):
         self._variables = {variable.name: variable for variable in network.variables}
         self._answer = lambda inputs: network(inputs, training=False)
         self._transform = _Transform(transform)
-        columns = {feature.source for feature in layout.features}
-        self._raw_spec = {name: spec for name, spec in transform.raw_feature_spec().items() if name in columns}
+        columns = transform.raw_feature_spec()
+        self._raw_spec = {name: spec for name, spec in columns.items() if name in layout.columns}
         self._inputs = tuple(feature_spec(layout))
 
     @property

@@ -1,8 +1,9 @@
 """Features as a user declares them, and where each one stands in the model's input.
 
 All features look into one embedding table. Its rows, in this order: row 0 is padding (no value); then a row per bucket
-of every bucketed number; then the out-of-vocabulary rows of every vocabulary; then one row per vocabulary token. All
-but the last part is known from the configuration alone: the graph is written before any vocabulary is counted.
+of every bucketed number; then the out-of-vocabulary rows of every vocabulary; then the hash buckets of features without
+a vocabulary; then one row per vocabulary token. All but the last part is known from the configuration alone: the graph
+is written before any vocabulary is counted.
 
 >>> city, tags = CategoricalFeature(name="city"), BagFeature(name="tags", max_values=3)
 >>> layout = FeatureLayout([city, tags, NumericFeature(name="price")])
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Names in a transformed example: the model's inputs, and what only training reads.
-IDS, NUMBERS = "ids", "numbers"
+IDS, NUMBERS, BAG_WEIGHTS = "ids", "numbers", "bag_weights"
 LABELS, WEIGHTS, AGES = "labels", "weights", "ages"
 
 # The row of the embedding table that stands for no value.
 PADDING = 0
+
+MOST_HASH_BUCKETS = 2**30
+
+WEIGHT_NUMBER = r"[-+]?(?:\d{1,10}(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?"
+"""What the weight of a value in a bag looks like, as a regular expression that RE2 understands."""
 
 ALL_OTHERS = "*"
 """The name of an entry that stands for all columns that no setting names."""
@@ -60,27 +66,36 @@ class NamedFeature(Settings, json_schema_extra=_kind_is_required):
     left_out: tuple[str, ...] = Field(default=(), alias="except", exclude=True)
     """With the name `"*"`: columns that are to be no features."""
 
-    column: str | None = None
-    """The column that it is made of, from the impressions, a side table or `logs.derived`. None: the one called like
-    the feature.
-    """
-
     @model_validator(mode="after")
     def _of_many(self) -> NamedFeature:
         if self.left_out:
             raise ValueError(f"'except' goes with the name '{ALL_OTHERS}' only")
         return self
 
+
+class ColumnFeature(NamedFeature):
+    """A feature made of a column."""
+
+    column: str | None = None
+    """The column that it is made of, from the impressions, a side table or `logs.derived`. None: the one called like
+    the feature.
+    """
+
     @property
     def source(self) -> str:
         """The column of the examples."""
         return self.column or self.name
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the examples that hold its values."""
+        return (self.source,)
+
 
 class VocabularyFeature(NamedFeature):
     """A feature whose values are looked up."""
 
-    vocabulary: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
+    vocabulary: str | None = Field(default=None, pattern=_NAME)
     """Features that name the same vocabulary share its counts and its embeddings; their `vocabulary_size`, `min_count`
     and `oov_buckets` must agree. None: one of its own.
     """
@@ -94,8 +109,25 @@ class VocabularyFeature(NamedFeature):
     oov_buckets: int = Field(default=1, ge=1)
     """Embeddings that values out of vocabulary share, by their hash."""
 
+    hash_buckets: int | None = Field(default=None, ge=1, le=MOST_HASH_BUCKETS)
+    """Embeddings that all values share, by their hash, in place of a vocabulary: nothing is counted, and values that
+    were never seen are treated like all others. Excludes the four settings above. None: a vocabulary is counted.
+    """
+
     embedding_dim: int | None = Field(default=None, ge=1)
     """Length of its embeddings. None: `model.embedding_dim`. All lie in one table as wide as the longest."""
+
+    @model_validator(mode="after")
+    def _hashed_or_counted(self) -> VocabularyFeature:
+        counted = {
+            "vocabulary": self.vocabulary is not None,
+            "vocabulary_size": self.vocabulary_size is not None,
+            "min_count": self.min_count != 1,
+            "oov_buckets": self.oov_buckets != 1,
+        }
+        if self.hash_buckets is not None and (given := [f"'{name}'" for name, is_given in counted.items() if is_given]):
+            raise ValueError(f"with 'hash_buckets' there is no vocabulary, so leave out {', '.join(given)}")
+        return self
 
     @property
     def vocabulary_name(self) -> str:
@@ -103,30 +135,96 @@ class VocabularyFeature(NamedFeature):
         return self.vocabulary or self.name
 
 
-class CategoricalFeature(VocabularyFeature):
+class CategoricalFeature(ColumnFeature, VocabularyFeature):
     """One value per row. An empty cell is a value like any other."""
 
     kind: Literal["categorical"] = "categorical"
-    """One value per row, looked up in a vocabulary."""
+    """One value per row, looked up."""
 
 
-class BagFeature(VocabularyFeature):
+class CrossFeature(VocabularyFeature):
+    """The values of several columns together, one per row. An empty cell is a value like any other."""
+
+    kind: Literal["cross"] = "cross"
+    """The values of several columns together, looked up as one value."""
+
+    of: tuple[str, ...] = Field(min_length=2)
+    """The columns, or categorical features for their columns; each gives the one value of its cell."""
+
+    @model_validator(mode="after")
+    def _of_different_columns(self) -> CrossFeature:
+        _differ("of", self.of)
+        return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the examples that hold its values."""
+        return self.of
+
+
+class BagFeature(ColumnFeature, VocabularyFeature):
     """Several values per row, their embeddings pooled. An empty bag is a vector of zeros."""
 
     kind: Literal["bag"] = "bag"
-    """Several values per row, looked up in a vocabulary, their embeddings pooled."""
+    """Several values per row, looked up, their embeddings pooled."""
+
+    columns: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Several columns, in place of one: the values of all their cells together are the bag."""
 
     separator: str | None = None
-    """Between the values of a cell. None: the logs have lists (JSON, Parquet)."""
+    """Between the values of a cell. None: the logs have lists (JSON, Parquet), or one value in a cell."""
 
     max_values: int = Field(default=8, ge=1)
-    """Further values of a cell are left out."""
+    """Further values are left out."""
+
+    keep: Literal["first", "last"] = "first"
+    """Which values stay where there are more than `max_values`: the `first`, or the `last` (the newest of a history
+    that is written oldest first).
+    """
 
     pooling: Literal["mean", "sum"] = "mean"
-    """The `mean` or the `sum` over the values there are."""
+    """The `mean` or the `sum` over the values there are. With weights w and embeddings e: the sum of w e, for the mean
+    divided by the sum of |w|.
+    """
+
+    weights: str | None = None
+    """A column with the weights of the values, as many in a cell, with the same `separator`. A value whose weight is
+    missing or no number has weight 1. None: all have.
+    """
+
+    weight_separator: str | None = Field(default=None, min_length=1)
+    """Between a value and its weight, where a cell has both: `:` in `shoes:0.7`. The last one counts; where no number
+    follows it, it belongs to the value, whose weight is 1. Excludes `weights`.
+    """
+
+    @model_validator(mode="after")
+    def _sound_bag(self) -> BagFeature:
+        if self.columns is not None:
+            _differ("columns", self.columns)
+            if self.column is not None:
+                raise ValueError("give 'column' or 'columns', not both")
+            if self.weights is not None:
+                raise ValueError("'weights' go with one column; with 'columns', give each value its weight in its cell")
+            if len(self.columns) > self.max_values:
+                raise ValueError(f"'columns' are {len(self.columns)}, but max_values is {self.max_values}")
+        if self.weights is not None and self.weight_separator is not None:
+            raise ValueError("give 'weights' or 'weight_separator', not both")
+        if self.weight_separator is not None and self.weight_separator == self.separator:
+            raise ValueError("'weight_separator' and 'separator' must differ")
+        return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the examples that hold its values."""
+        return self.columns or (self.source,)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether its values have weights."""
+        return self.weights is not None or self.weight_separator is not None
 
 
-class NumericFeature(NamedFeature):
+class NumericFeature(ColumnFeature):
     """A number: scaled, or (with `buckets`) cut at its quantiles and looked up like a category."""
 
     kind: Literal["numeric"] = "numeric"
@@ -154,7 +252,16 @@ class NumericFeature(NamedFeature):
         return self
 
 
-Feature = Annotated[CategoricalFeature | BagFeature | NumericFeature, Field(discriminator="kind")]
+def _differ(key: str, names: Sequence[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"'{key}' has {', '.join(map(repr, twice))} twice")
+
+
+SingleFeature = CategoricalFeature | CrossFeature
+Feature = Annotated[
+    CategoricalFeature | BagFeature | NumericFeature | CrossFeature,
+    Field(discriminator="kind"),
+]
 
 
 @dataclass(frozen=True)
@@ -186,15 +293,19 @@ class Vocabulary:
 
 
 class FeatureLayout:
-    """Where every feature stands: in the `ids` and `numbers` inputs, and in the embedding table.
+    """Where every feature stands: in the inputs `ids`, `numbers` and `bag_weights`, and in the embedding table.
 
     Attributes:
       features: As declared.
-      slots: By name of an embedded feature, its columns of `ids`: categories, then bucketed numbers, then bags.
+      slots: By name of an embedded feature, its columns of `ids`: categories and crosses, then bucketed numbers, then
+        bags.
       width: Number of columns of `ids`.
+      weight_slots: By name of a weighted bag, its columns of `bag_weights`.
+      weights_width: Number of columns of `bag_weights`.
       numbers: Names of the scaled numbers, in the order of the columns of `numbers`.
       vocabularies: By name.
       first_bucket_row: By name of a bucketed number, the row of its empty-cell bucket; its quantile buckets follow.
+      first_hash_row: By name of a feature without a vocabulary, the row of its first hash bucket.
       first_token_row: Row of the first vocabulary token.
     """
 
@@ -212,10 +323,15 @@ class FeatureLayout:
 
         self.slots: dict[str, Slots] = {}
         self.width = 0
-        for feature in [*self.categorical(), *self.bucketed(), *self.bags()]:
+        for feature in [*self.single_valued(), *self.bucketed(), *self.bags()]:
             width = feature.max_values if isinstance(feature, BagFeature) else 1
             self.slots[feature.name] = Slots(self.width, width)
             self.width += width
+        self.weight_slots: dict[str, Slots] = {}
+        self.weights_width = 0
+        for bag in (bag for bag in self.bags() if bag.weighted):
+            self.weight_slots[bag.name] = Slots(self.weights_width, bag.max_values)
+            self.weights_width += bag.max_values
 
         row = PADDING + 1
         self.first_bucket_row: dict[str, int] = {}
@@ -223,7 +339,16 @@ class FeatureLayout:
             self.first_bucket_row[number.name] = row
             row += (number.buckets or 0) + 1
         self.vocabularies: dict[str, Vocabulary] = {}
-        names = [feature.name for feature in features]
+        row = self._lay_vocabularies(row)
+        self.first_hash_row: dict[str, int] = {}
+        for hashed in self.hashed():
+            self.first_hash_row[hashed.name] = row
+            row += hashed.hash_buckets or 0
+        self.first_token_row = row
+
+    def _lay_vocabularies(self, row: int) -> int:
+        """Gives every vocabulary its out-of-vocabulary rows, from a row on; returns the row after them."""
+        names = [feature.name for feature in self.features]
         twice = sorted({name for name in names if names.count(name) > 1})
         problems = [f"feature names must differ; twice: {twice}"] if twice else []
         for looked_up in self.looked_up():
@@ -239,19 +364,33 @@ class FeatureLayout:
                 )
         if problems:
             raise ValueError("\n".join(problems))
-        self.first_token_row = row
+        return row
 
-    def categorical(self) -> tuple[CategoricalFeature, ...]:
-        """The features with one looked-up value per row."""
-        return tuple(f for f in self.features if isinstance(f, CategoricalFeature))
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns that the features are made of, each once."""
+        weights = (bag.weights for bag in self.bags() if bag.weights is not None)
+        return tuple(dict.fromkeys([*(column for f in self.features for column in f.sources), *weights]))
+
+    def single_valued(self) -> tuple[SingleFeature, ...]:
+        """The categories and crosses: one value per row."""
+        return tuple(f for f in self.features if isinstance(f, SingleFeature))
 
     def bags(self) -> tuple[BagFeature, ...]:
-        """The features with several looked-up values per row."""
+        """The features with several values per row."""
         return tuple(f for f in self.features if isinstance(f, BagFeature))
 
-    def looked_up(self) -> tuple[CategoricalFeature | BagFeature, ...]:
-        """The features that have a vocabulary, in the order of their slots."""
-        return (*self.categorical(), *self.bags())
+    def valued(self) -> tuple[SingleFeature | BagFeature, ...]:
+        """The features whose values are looked up or hashed, in the order of their slots."""
+        return (*self.single_valued(), *self.bags())
+
+    def looked_up(self) -> tuple[SingleFeature | BagFeature, ...]:
+        """Those of them that have a vocabulary."""
+        return tuple(f for f in self.valued() if f.hash_buckets is None)
+
+    def hashed(self) -> tuple[SingleFeature | BagFeature, ...]:
+        """Those of them that have hash buckets."""
+        return tuple(f for f in self.valued() if f.hash_buckets is not None)
 
     def bucketed(self) -> tuple[NumericFeature, ...]:
         """The numbers that are cut at their quantiles."""
@@ -263,11 +402,11 @@ class FeatureLayout:
 
     def embedding_dims(self, default: int) -> dict[str, int]:
         """Returns the length of every embedded feature's vector, in the order of the slots."""
-        embedded: tuple[CategoricalFeature | NumericFeature | BagFeature, ...]
-        embedded = (*self.categorical(), *self.bucketed(), *self.bags())
+        embedded: tuple[SingleFeature | NumericFeature | BagFeature, ...]
+        embedded = (*self.single_valued(), *self.bucketed(), *self.bags())
         return {feature.name: feature.embedding_dim or default for feature in embedded}
 
     @property
     def singles(self) -> int:
         """How many slots, the first ones, belong to features with one value per row."""
-        return len(self.categorical()) + len(self.bucketed())
+        return len(self.single_valued()) + len(self.bucketed())

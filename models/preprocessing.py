@@ -3,6 +3,7 @@
 Outputs, B rows:
   ids      int64 [B, layout.width]   rows of the embedding table, padding where a bag has fewer values
   numbers  float32 [B, n]            scaled numbers (left out when there are none)
+  bag_weights  float32 [B, layout.weights_width]  weights of the values in bags (left out where no bag has any)
   labels   int64 [B, T]              in the order of the tasks (left out when serving, as what follows is)
   weights  float32 [B, T]            how much a row counts for each task (only where rows have weights)
   ages     float32 [B, T]            hours until the label was set, or waited for it in vain (only where asked for)
@@ -10,19 +11,32 @@ Outputs, B rows:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 import tensorflow_transform as tft
 from pydantic import TypeAdapter
 
-from tandem.models.features import AGES, IDS, LABELS, NUMBERS, PADDING, WEIGHTS, Feature, FeatureLayout, NumericFeature
+from tandem.models.features import (
+    AGES,
+    BAG_WEIGHTS,
+    IDS,
+    LABELS,
+    NUMBERS,
+    PADDING,
+    WEIGHTS,
+    Feature,
+    FeatureLayout,
+    NumericFeature,
+)
+from tandem.models.values import column, dense, values_of
 from tandem.models.vocabulary import vocabulary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-Column: TypeAlias = "tf.Tensor | tf.SparseTensor"
+    from tandem.models.features import BagFeature, SingleFeature
+    from tandem.models.values import Column, Values
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 
@@ -40,16 +54,19 @@ def preprocessing_fn(inputs: Mapping[str, Column], custom_config: Mapping[str, A
       The outputs of this module's head.
     """
     layout = FeatureLayout(TypeAdapter(tuple[Feature, ...]).validate_python(custom_config["features"]))
-    labels = tf.concat([_dense(inputs[label], 1, 0) for label in custom_config["labels"]], axis=1)
+    labels = tf.concat([dense(inputs[label], 1, 0) for label in custom_config["labels"]], axis=1)
     outputs = {LABELS: labels}
     if any(custom_config.get("weights", ())):
         outputs[WEIGHTS] = _weights(inputs, custom_config["weights"], tf.shape(labels)[:1])
     if custom_config.get("ages"):
         outputs[AGES] = _ages(inputs, AgeColumns(**custom_config["ages"]))
+    values = {feature.name: values_of(inputs, feature) for feature in layout.valued()}
     if layout.width:
-        outputs[IDS] = _ids(inputs, layout)
+        outputs[IDS] = _ids(inputs, layout, values)
+    if layout.weight_slots:
+        outputs[BAG_WEIGHTS] = tf.concat([values[name].weights for name in layout.weight_slots], axis=1)
     if layout.numbers:
-        outputs[NUMBERS] = tf.concat([_scaled(_column(inputs, n.source), n) for n in layout.scaled()], axis=1)
+        outputs[NUMBERS] = tf.concat([_scaled(column(inputs, n.source), n) for n in layout.scaled()], axis=1)
     return outputs
 
 
@@ -73,64 +90,57 @@ def _weights(inputs: Mapping[str, Column], columns: Sequence[Sequence[str]], row
     for names in columns:
         product = tf.ones(tf.concat([rows, [1]], axis=0), tf.float32)
         for name in names:
-            product *= tf.cast(_dense(_column(inputs, name), 1, 1.0), tf.float32)
+            product *= tf.cast(dense(column(inputs, name), 1, 1.0), tf.float32)
         of_tasks.append(product)
     return tf.concat(of_tasks, axis=1)
 
 
 def _ages(inputs: Mapping[str, Column], columns: AgeColumns) -> tf.Tensor:
     """Returns hours from the impression to each label's event, or to the end of the logs, float32 [B, T]."""
-    shown, until = (_dense(_column(inputs, name), 1, 0) for name in (columns.shown, columns.until))
+    shown, until = (dense(column(inputs, name), 1, 0) for name in (columns.shown, columns.until))
     of_tasks = []
     for name in columns.set:
-        happened = _dense(_column(inputs, name), 1, -1)
+        happened = dense(column(inputs, name), 1, -1)
         microseconds = tf.where(happened >= 0, happened, until) - shown
         of_tasks.append(tf.cast(tf.cast(microseconds, tf.float64) / _MICROSECONDS_PER_HOUR, tf.float32))
     return tf.concat(of_tasks, axis=1)
 
 
-def _column(inputs: Mapping[str, Column], name: str) -> tf.SparseTensor:
-    if name not in inputs:
-        raise ValueError(f"column '{name}' is missing from the schema; it has {sorted(inputs)}")
-    column = inputs[name]
-    if isinstance(column, tf.SparseTensor):
-        return column
-    # Not tf.sparse.from_dense: it takes a 0 for an empty cell.
-    matrix = tf.reshape(column, [tf.shape(column)[0], -1])
-    cells = tf.where(tf.ones_like(matrix, tf.bool))
-    return tf.SparseTensor(cells, tf.gather_nd(matrix, cells), tf.shape(matrix, tf.int64))
-
-
-def _dense(column: Column, width: int, default: str | int | float) -> tf.Tensor:
-    """Returns the first `width` values of each row, [B, width]."""
-    if isinstance(column, tf.Tensor):
-        return tf.reshape(column, [-1, width])
-    rows = column.dense_shape[0]
-    cut = tf.sparse.slice(column, [0, 0], [rows, width])
-    wide = tf.SparseTensor(cut.indices, cut.values, tf.stack([rows, tf.constant(width, tf.int64)]))
-    return tf.reshape(tf.sparse.to_dense(wide, default_value=default), [-1, width])
-
-
-def _ids(inputs: Mapping[str, Column], layout: FeatureLayout) -> tf.Tensor:
+def _ids(inputs: Mapping[str, Column], layout: FeatureLayout, values: Mapping[str, Values]) -> tf.Tensor:
     """Returns the embedding rows of all features, [B, layout.width]."""
-    looked_up = _lookup(inputs, layout) if layout.looked_up() else None
-    buckets = [_bucket(_column(inputs, n.source), n, layout.first_bucket_row[n.name]) for n in layout.bucketed()]
-    if looked_up is None:
-        return tf.concat(buckets, axis=1)
-    categories = len(layout.categorical())
-    return tf.concat([looked_up[:, :categories], *buckets, looked_up[:, categories:]], axis=1)
+    return tf.concat(list(_rows(inputs, layout, values)), axis=1)
 
 
-def _lookup(inputs: Mapping[str, Column], layout: FeatureLayout) -> tf.Tensor:
-    """Returns the rows of all features that have a vocabulary, by one lookup: [B, categories + widths of the bags]."""
+def _rows(inputs: Mapping[str, Column], layout: FeatureLayout, values: Mapping[str, Values]) -> Iterator[tf.Tensor]:
+    """Yields the rows of features in the order of their slots: those that stand side by side in the lookup together."""
+    looked_up: tf.Tensor = _lookup(layout, values) if layout.looked_up() else None
+    numbers, hashed = {n.name: n for n in layout.bucketed()}, {f.name: f for f in layout.hashed()}
+    start = end = 0
+    for name, slots in layout.slots.items():
+        if name not in numbers and name not in hashed:
+            end += slots.width
+            continue
+        if end > start:
+            yield looked_up[:, start:end]
+            start = end
+        if name in hashed:
+            yield _hashed(values[name].texts, hashed[name], layout.first_hash_row[name])
+        else:
+            yield _bucket(column(inputs, numbers[name].source), numbers[name], layout.first_bucket_row[name])
+    if end > start:
+        yield looked_up[:, start:end]
+
+
+def _lookup(layout: FeatureLayout, values: Mapping[str, Values]) -> tf.Tensor:
+    """Returns the rows of all features that have a vocabulary, by one lookup: [B, sum of their widths]."""
     columns, first_oov_rows, oov_buckets = [], [], []
     for feature in layout.looked_up():
         vocabulary = layout.vocabularies[feature.vocabulary_name]
         width = layout.slots[feature.name].width
-        values = _dense(_column(inputs, feature.source), width, "")
-        tokens = tf.strings.join([vocabulary.prefix, values])
+        texts = values[feature.name].texts
+        tokens = tf.strings.join([vocabulary.prefix, texts])
         is_bag = feature.kind == "bag"
-        columns.append(tf.where(tf.strings.length(values) > 0, tokens, "") if is_bag else tokens)
+        columns.append(tf.where(tf.strings.length(texts) > 0, tokens, "") if is_bag else tokens)
         first_oov_rows += [vocabulary.first_oov_row] * width
         oov_buckets += [vocabulary.oov_buckets] * width
     tokens = tf.concat(columns, axis=1)
@@ -142,6 +152,12 @@ def _lookup(inputs: Mapping[str, Column], layout: FeatureLayout) -> tf.Tensor:
     )
     rows = tf.where(token_rank >= 0, token_rank + layout.first_token_row, oov_row)
     return tf.where(tf.strings.length(tokens) > 0, rows, PADDING)
+
+
+def _hashed(texts: tf.Tensor, feature: SingleFeature | BagFeature, first_row: int) -> tf.Tensor:
+    """Returns the rows of a feature's hash buckets, [B, width]: FarmHash64 of the value, modulo their number."""
+    rows = first_row + tf.strings.to_hash_bucket_fast(texts, feature.hash_buckets)
+    return tf.where(tf.strings.length(texts) > 0, rows, PADDING) if feature.kind == "bag" else rows
 
 
 def _numbers(column: tf.SparseTensor) -> tf.SparseTensor:
@@ -156,7 +172,7 @@ def _bucket(column: tf.SparseTensor, feature: NumericFeature, first_row: int) ->
     """Returns the rows of a number's quantile buckets, [B, 1]; `first_row` where there is no number."""
     buckets = tft.bucketize(_numbers(column), feature.buckets, name=f"{feature.name}_buckets")
     shifted = tf.SparseTensor(buckets.indices, tf.cast(buckets.values, tf.int64) + first_row + 1, buckets.dense_shape)
-    return _dense(shifted, 1, first_row)
+    return dense(shifted, 1, first_row)
 
 
 def _scaled(column: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
@@ -169,4 +185,4 @@ def _scaled(column: tf.SparseTensor, feature: NumericFeature) -> tf.Tensor:
         numbers = tft.scale_to_0_1(numbers, name=f"{feature.name}_min_max")
     elif feature.scaling != "none":
         numbers = tft.scale_to_z_score(numbers, name=f"{feature.name}_standard")
-    return tf.cast(_dense(numbers, 1, 0.0), tf.float32)
+    return tf.cast(dense(numbers, 1, 0.0), tf.float32)

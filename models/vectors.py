@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from tandem.models.export import DESCRIPTION_FILE
 from tandem.models.features import Feature, FeatureLayout, NumericFeature
+from tandem.models.values import CROSS_SEPARATOR
 from tandem.models.vocabulary import FILE_NAME
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class FeatureVectors(NamedTuple):
     """What a model has learned about the values of a feature.
 
     Attributes:
-      values: The values, [n]; None for rows that stand for no single one.
-      rows: What each row stands for: `value`, `out of vocabulary`, `empty`, or `bucket`, [n].
+      values: The values, [n], those of a cross with ` x ` between them; None for rows that stand for no single one.
+      rows: What each row stands for: `value`, `out of vocabulary`, `hash bucket`, `empty`, or `bucket`, [n].
       vectors: float32 [n, d]; where every task has embeddings of its own, side by side in the order of the tasks.
     """
 
@@ -71,6 +72,9 @@ def _rows(model: str, layout: FeatureLayout, feature: Feature) -> tuple[list[int
         start, buckets = layout.first_bucket_row[feature.name], feature.buckets or 0
         names: list[str | None] = [None, *(str(bucket) for bucket in range(buckets))]
         return list(range(start, start + buckets + 1)), ["empty", *["bucket"] * buckets], names
+    if feature.hash_buckets is not None:
+        start, buckets = layout.first_hash_row[feature.name], feature.hash_buckets
+        return list(range(start, start + buckets)), ["hash bucket"] * buckets, [None] * buckets
     vocabulary = layout.vocabularies[feature.vocabulary_name]
     with tf.io.gfile.GFile(posixpath.join(model, "assets", FILE_NAME), "rb") as file:
         tokens = file.read().splitlines()
@@ -80,8 +84,12 @@ def _rows(model: str, layout: FeatureLayout, feature: Feature) -> tuple[list[int
     return (
         [*(layout.first_token_row + rank for rank, _ in kept), *unknown],
         [*["value"] * len(kept), *["out of vocabulary"] * len(unknown)],
-        [*(token.removeprefix(prefix).decode(errors="replace") for _, token in kept), *[None] * len(unknown)],
+        [*(_readable(token.removeprefix(prefix)) for _, token in kept), *[None] * len(unknown)],
     )
+
+
+def _readable(value: bytes) -> str:
+    return value.decode(errors="replace").replace(CROSS_SEPARATOR, " x ")
 
 
 def _table(model: str) -> NDArray[np.float32]:

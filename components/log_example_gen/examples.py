@@ -17,6 +17,8 @@ from tandem.components.log_example_gen.settings import IMPRESSION_TIME
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from tandem.components.log_example_gen.settings import ExampleColumn
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -201,12 +203,41 @@ def _lists(cells: pl.Series, column: ExampleColumn) -> tuple[pa.Array, int]:
     values = _values(texts, column.kind)
     there = values.is_not_null().to_numpy()
     lost = int((~there).sum()) - int(texts.is_null().sum()) - int((texts == "").sum())
+    if column.weight_separator is not None:
+        lost += _not_weighted(texts, column.weight_separator)
+    if column.keeps_places:
+        values, there = _in_places(values, there, lengths)
     # Where each row's values begin, before and after the empty ones are left out.
     kept_before = np.concatenate([[0], np.cumsum(there)])
     offsets = kept_before[np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)]
     empty = np.append(offsets[1:] == offsets[:-1], False)
     arrow = _arrow(values.drop_nulls(), column.kind)
     return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64(), mask=empty), arrow), lost
+
+
+def _not_weighted(texts: pl.Series, separator: str) -> int:
+    """Counts texts in which something else than a number follows the separator. They stay as they are."""
+    weighted = texts.drop_nulls()
+    weighted = weighted.filter(weighted.str.contains(separator, literal=True))
+    numbers = weighted.str.split(separator).list.last().str.strip_chars().cast(pl.Float64, strict=False)
+    return numbers.null_count()
+
+
+def _in_places(
+    values: pl.Series, there: NDArray[np.bool_], lengths: NDArray[np.int64]
+) -> tuple[pl.Series, NDArray[np.bool_]]:
+    """Fills the places of values that are not there, in cells that have others.
+
+    Args:
+      values: The values of all cells.
+      there: Which of them there are.
+      lengths: By cell, how many places it has.
+    """
+    ends = np.cumsum(lengths)
+    found = np.concatenate([[0], np.cumsum(there)])
+    kept = np.repeat(found[ends] > found[ends - lengths], lengths)
+    filled = values.fill_null("" if values.dtype == pl.String else float("nan"))
+    return filled.set(pl.Series(~kept), None), kept
 
 
 def _values(texts: pl.Series, kind: Literal["bytes", "float", "int"]) -> pl.Series:

@@ -615,6 +615,16 @@ class ExampleColumn(Settings):
     weight: bool = False
     """A row weight: in every row one finite number, 0 or more. Its `kind` is `float`, also where none is given."""
 
+    keeps_places: bool = False
+    """Whether a value of a list that is empty (or no number) keeps its place, as "" or NaN: another column's values
+    stand beside these.
+    """
+
+    weight_separator: str | None = None
+    """Between a value and its weight, where they are one text; what follows it and is no number is counted. None: texts
+    are values alone.
+    """
+
     @model_validator(mode="before")
     @classmethod
     def _weights_are_numbers(cls, data: object) -> object:

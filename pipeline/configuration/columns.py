@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tandem.components.evaluator.settings import Activity, Buckets, column_of
 from tandem.components.log_example_gen.settings import ExampleColumn
-from tandem.models.features import BagFeature, CategoricalFeature, NumericFeature
+from tandem.models.features import BagFeature, CategoricalFeature, CrossFeature, NumericFeature
 from tandem.validation.places import key_path
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tandem.models.tasks import Task
     from tandem.validation.places import Path, Problem
 
-AnyFeature = CategoricalFeature | BagFeature | NumericFeature
+AnyFeature = CategoricalFeature | BagFeature | NumericFeature | CrossFeature
 AnySlicing = tuple[str | Buckets | Activity, ...]
 
 
@@ -39,10 +39,9 @@ def uses(
       group_by: The column of the users; None where it is not known, or there are none.
     """
     for index, feature in features:
-        place = ("features", index, "column" if feature.column else "name")
-        kind: Literal["float", "bytes"] = "float" if isinstance(feature, NumericFeature) else "bytes"
-        separator = feature.separator if isinstance(feature, BagFeature) else None
-        yield Use(place, f"feature '{feature.name}'", feature.source, ExampleColumn(kind=kind, separator=separator))
+        user = f"feature '{feature.name}'"
+        for key, column, wanted in _of_feature(feature):
+            yield Use(("features", index, key), user, column, wanted)
     for index, slicing in slices:
         for dimension in slicing:
             if not isinstance(dimension, Activity):
@@ -51,6 +50,32 @@ def uses(
                 yield Use(("evaluation", "slices", index), user, column_of(dimension), wanted)
     if group_by is not None:
         yield Use(("evaluation", "group_by"), "evaluation.group_by", group_by, ExampleColumn(kind="bytes"))
+
+
+def _of_feature(feature: AnyFeature) -> Iterator[tuple[str, str, ExampleColumn]]:
+    """Yields what a feature reads: the setting that names a column, the column, and its form."""
+    wanted = _wanted(feature)
+    if isinstance(feature, CrossFeature):
+        yield from (("of", name, wanted) for name in feature.of)
+    elif isinstance(feature, BagFeature) and feature.columns is not None:
+        yield from (("columns", name, wanted) for name in feature.columns)
+    else:
+        yield "column" if feature.column else "name", feature.source, wanted
+    if isinstance(feature, BagFeature) and feature.weights is not None:
+        yield "weights", feature.weights, wanted.model_copy(update={"kind": "float"})
+
+
+def _wanted(feature: AnyFeature) -> ExampleColumn:
+    """Returns the form of the columns that hold a feature's values."""
+    if isinstance(feature, NumericFeature):
+        return ExampleColumn(kind="float")
+    if not isinstance(feature, BagFeature):
+        return ExampleColumn()
+    return ExampleColumn(
+        separator=feature.separator,
+        keeps_places=feature.weights is not None,
+        weight_separator=feature.weight_separator,
+    )
 
 
 def uses_of_weights(of_rows: tuple[Path, str] | None, tasks: Iterable[tuple[int, Task]]) -> Iterator[Use]:
@@ -73,7 +98,7 @@ def columns(asked: Iterable[Use]) -> tuple[dict[str, ExampleColumn], list[Proble
     """Returns the columns by name, and who wants one in another form than the first to ask for it.
 
     A slice takes a column as a feature reads it: a bag's values, each for itself. What somebody weighs rows by is a
-    weight for all.
+    weight for all; what has weights of its own, beside or behind its values, has them for all.
 
     Args:
       asked: Who asks for which column.
@@ -83,6 +108,8 @@ def columns(asked: Iterable[Use]) -> tuple[dict[str, ExampleColumn], list[Proble
     problems: list[Problem] = []
     for use in asked:
         known = first.setdefault(use.column, use)
+        if known is not use:
+            first[use.column] = known._replace(wanted=_with_weights(known.wanted, use.wanted))
         weights |= {use.column} if use.wanted.weight else set()
         is_slice = use.place[0] == "evaluation"
         if use.wanted.kind != known.wanted.kind or (use.wanted.separator != known.wanted.separator and not is_slice):
@@ -94,7 +121,18 @@ def columns(asked: Iterable[Use]) -> tuple[dict[str, ExampleColumn], list[Proble
     return found | weighing, problems
 
 
+def _with_weights(column: ExampleColumn, other: ExampleColumn) -> ExampleColumn:
+    """Returns a column with what another form of it says of the weights of its values."""
+    if not other.keeps_places and other.weight_separator is None:
+        return column
+    return column.model_copy(
+        update={
+            "keeps_places": column.keeps_places or other.keeps_places,
+            "weight_separator": column.weight_separator or other.weight_separator,
+        }
+    )
+
+
 def _words(column: ExampleColumn) -> str:
-    if column.kind == "bytes":
-        return "categories" + (f" separated by {column.separator!r}" if column.separator else "")
-    return "numbers"
+    what = "categories" if column.kind == "bytes" else "numbers"
+    return what + (f" separated by {column.separator!r}" if column.separator else "")

@@ -1,7 +1,7 @@
 """LightGBM on the transformed examples: the baseline that is no network (Ke et al., NeurIPS 2017).
 
 A model per task. A task that is given another learns from its parent's positives, as the networks do by default
-(`Task.train_on`). All ids are categories, slot by slot; scaled numbers are numbers.
+(`Task.train_on`). All ids are categories, slot by slot; scaled numbers and the weights of bags are numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from tandem.models.batch import RowFormat, feature_spec
-from tandem.models.features import IDS, NUMBERS, FeatureLayout
+from tandem.models.features import BAG_WEIGHTS, IDS, NUMBERS, FeatureLayout
 from tandem.models.training.dataset import read_examples
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def answer_of(boosters: Mapping[str, Any], graph: TaskGraph, layout: FeatureLayo
     """
     output = tft.TFTransformOutput(transform)
     layer = output.transform_features_layer()
-    columns = {feature.source for feature in layout.features}
-    spec = {name: each for name, each in output.raw_feature_spec().items() if name in columns}
+    spec = {name: each for name, each in output.raw_feature_spec().items() if name in layout.columns}
     inputs = tuple(feature_spec(layout))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
@@ -111,7 +110,7 @@ def answer_of(boosters: Mapping[str, Any], graph: TaskGraph, layout: FeatureLayo
 
 
 class _Rows(NamedTuple):
-    """All rows of some files: features [N, W + n], labels [N, T], weights [N, T] where there are any."""
+    """All rows of some files: features [N, W + n + V], labels [N, T], weights [N, T] where there are any."""
 
     features: _Numbers
     labels: _Labels
@@ -141,6 +140,6 @@ def _read(files: list[str], rows: RowFormat) -> _Rows:
 
 def _matrix(features: Mapping[str, NDArray[Any]]) -> _Numbers:
     """Puts ids and numbers side by side; float64 only where float32 would round an id."""
-    parts = [features[name] for name in (IDS, NUMBERS) if name in features]
+    parts = [features[name] for name in (IDS, NUMBERS, BAG_WEIGHTS) if name in features]
     wide = IDS in features and features[IDS].size and features[IDS].max() >= LARGEST_FLOAT32_ID
     return np.concatenate([part.astype(np.float64 if wide else np.float32) for part in parts], axis=1)

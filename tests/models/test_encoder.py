@@ -104,3 +104,42 @@ def test_lengths_of_their_own_go_with_several_tables():
     for index in range(2):
         expected = [*table[4, index, :1], *table[5, index, :2], *table[6, index], 0.5]
         np.testing.assert_allclose(parts[index, 0], expected, rtol=1e-6)
+
+
+WEIGHTED = {
+    "ids": tf.constant([[4, 5, 6, 0], [7, 8, 0, 0], [7, 0, 0, 0]]),  # c, then tags
+    "bag_weights": tf.constant([[0.5, 2.0, 9.0], [-3.0, 1.0, 1.0], [1.0, 1.0, 1.0]]),
+}
+
+
+@pytest.mark.parametrize("tables", [1, 3])
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+def test_a_weighted_bag_is_the_weighted_sum_or_mean_of_its_embeddings(pooling, tables):
+    layout = FeatureLayout(
+        [BagFeature(name="tags", max_values=3, weights="w", pooling=pooling), CategoricalFeature(name="c")]
+    )
+    encoder = Encoder(layout, rows=10, dim=2, tables=tables)
+    embedded = encoder(WEIGHTED)[0].numpy()
+    table = encoder.table.numpy()
+    pooled = np.stack([0.5 * table[5] + 2.0 * table[6], -3.0 * table[8], 0 * table[0]])
+    if pooling == "mean":
+        pooled /= np.array([[2.5], [3.0], [1.0]])
+    np.testing.assert_allclose(embedded, np.concatenate([table[[4, 7, 7]], pooled], axis=1), rtol=1e-5, atol=1e-8)
+
+
+def test_weights_of_nothing_but_zeros_give_zeros():
+    layout = FeatureLayout([BagFeature(name="tags", max_values=2, weights="w")])
+    embedded, _ = Encoder(layout, rows=5, dim=2)({"ids": tf.constant([[1, 2]]), "bag_weights": tf.zeros([1, 2])})
+    assert embedded.numpy().tolist() == [[0, 0]]
+
+
+def test_weights_of_one_are_no_weights():
+    plain, weighted = (
+        Encoder(FeatureLayout([BagFeature(name="tags", max_values=3, weights=weights)]), rows=9, dim=2)
+        for weights in (None, "w")
+    )
+    features = {"ids": tf.constant([[4, 5, 0], [0, 0, 0]]), "bag_weights": tf.ones([2, 3])}
+    expected = plain(features)[0]
+    weighted(features)
+    weighted.table.assign(plain.table)
+    np.testing.assert_allclose(weighted(features)[0], expected, rtol=1e-6)

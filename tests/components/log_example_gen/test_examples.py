@@ -141,3 +141,34 @@ def test_large_frames_are_serialized_in_pieces_and_in_their_order(monkeypatch: p
     found = [values(example) for examples, _ in pieces for example in examples]
     assert [row.get("t") for row in found] == [[1], None, [3], None, [5], None, [7]]
     assert [row["n"] for row in found] == [[1], [], [3], [4], [], [6], [7]]
+
+
+def test_values_and_their_weights_keep_their_places() -> None:
+    rows = pl.DataFrame(
+        {
+            "tags": ["a,,c", ",", "", None, "b"],
+            "scores": ["1,2,x", "5,6", "", "7", ",2"],
+            "listed": [["a", "", "c"], [], None, [""], ["b"]],
+        }
+    )
+    columns = {
+        "tags": ExampleColumn(separator=",", keeps_places=True),
+        "scores": ExampleColumn(kind="float", separator=",", keeps_places=True),
+        "listed": ExampleColumn(keeps_places=True),
+    }
+    batch, unreadable = to_record_batch(rows, columns, [])
+    found = [values(example) for example in serialize(batch)]
+    assert [row["tags"] for row in found] == [[b"a", b"", b"c"], [], [], [], [b"b"]]
+    assert [row["listed"] for row in found] == [[b"a", b"", b"c"], [], [], [], [b"b"]]
+    np.testing.assert_array_equal(found[0]["scores"], [1, 2, np.nan])
+    np.testing.assert_array_equal(found[4]["scores"], [np.nan, 2])
+    assert [row["scores"] for row in found[1:4]] == [[5, 6], [], [7]]
+    assert unreadable == {"scores": 1}
+
+
+def test_weights_behind_values_that_are_no_numbers_are_counted_and_left() -> None:
+    rows = pl.DataFrame({"tags": ["a:1|b:x|c", "a:b:2|d:", None]})
+    batch, unreadable = to_record_batch(rows, {"tags": ExampleColumn(separator="|", weight_separator=":")}, [])
+    found = [values(example)["tags"] for example in serialize(batch)]
+    assert found == [[b"a:1", b"b:x", b"c"], [b"a:b:2", b"d:"], []]
+    assert unreadable == {"tags": 2}

@@ -44,6 +44,75 @@ def test_a_slice_by_a_bag_takes_its_values(config_file):
     assert config.columns()["tags"] == ExampleColumn(kind="bytes", separator=",")
 
 
+@pytest.mark.parametrize(
+    ("feature", "columns"),
+    [
+        (
+            "{name: x, kind: cross, of: [item, city]}",  # `item` is a feature; its column is item_id
+            {"item_id": ExampleColumn(), "city": ExampleColumn()},
+        ),
+        (
+            '{name: x, kind: bag, columns: [t1, t2], separator: "|"}',
+            {"t1": ExampleColumn(separator="|"), "t2": ExampleColumn(separator="|")},
+        ),
+        (
+            '{name: x, kind: bag, separator: "|", weights: w}',
+            {
+                "x": ExampleColumn(separator="|", keeps_places=True),
+                "w": ExampleColumn(kind="float", separator="|", keeps_places=True),
+            },
+        ),
+        (
+            '{name: x, column: tags, kind: bag, separator: ",", weight_separator: ":"}',
+            {"tags": ExampleColumn(separator=",", weight_separator=":")},
+        ),
+    ],
+)
+def test_features_of_several_columns_ask_for_all_of_them(config_file, feature, columns):
+    config = load(config_file)
+    more = load(config_file, overrides=[f"features[4]={feature}"]).columns()
+    without = {name: column for name, column in config.columns().items() if name not in columns}
+    assert more == without | columns
+
+
+@pytest.mark.parametrize(
+    ("feature", "problem"),
+    [
+        (
+            "{name: x, kind: cross, of: [device, play_time]}",
+            "features[4].of (of 'x'): feature 'x' is made of column 'pla",
+        ),
+        (
+            "{name: x, kind: bag, columns: [device, event]}",
+            "features[4].columns (of 'x'): feature 'x' is made of column",
+        ),
+        ("{name: x, kind: bag, weights: click}", "features[4].weights (of 'x'): feature 'x' is made of column 'click'"),
+        (
+            "{name: x, kind: cross, of: [device, price]}",
+            "feature 'x' asks for column 'price' as categories, feature 'price'",
+        ),
+        (
+            "{name: x, kind: bag, separator: '|', weights: price}",
+            "feature 'x' asks for column 'price' as numbers separated by '|', feature 'price' as numbers; a column",
+        ),
+        ("{name: x, kind: cross, column: a, of: [a, b]}", "unknown key 'column'"),
+        ("{name: x, kind: cross}", "features[4].of (of 'x'): is missing; expected a list of texts"),
+        (
+            "{name: x, kind: categorical, hash_buckets: 9, min_count: 2}",
+            "there is no vocabulary, so leave out 'min_count'",
+        ),
+        (
+            "{name: x, kind: bag, keep: newest}",
+            "features[4].keep (of 'x'): got 'newest', expected one of 'first', 'last'",
+        ),
+    ],
+)
+def test_columns_of_a_feature_are_checked_one_by_one(config_file, feature, problem):
+    found = problems(config_file, overrides=[f"features[4]={feature}"])
+    assert len(found) == 1, found
+    assert problem in found[0]
+
+
 def test_a_slice_by_number_reads_numbers_and_activity_no_column(config_file):
     slices = "evaluation.slices=[[device, {activity: [5]}], {column: stock, edges: [1, 10]}]"
     columns = load(config_file, overrides=[slices]).columns()
@@ -98,7 +167,8 @@ def test_no_data_folder(edited):
         ),
         (
             "features[0].min_cuont=3",
-            "Allowed: column, embedding_dim, except, kind, min_count, name, oov_buckets, vocabulary, vocabulary_size",
+            "Allowed: column, embedding_dim, except, hash_buckets, kind, min_count, name, oov_buckets, vocabulary, "
+            "vocabulary_size",
         ),
         ("training.steps=3", "training.steps: unknown key 'steps'"),
         ("speed=3", "speed: unknown key 'speed'; allowed: beam, data_dir, evaluation, features,"),

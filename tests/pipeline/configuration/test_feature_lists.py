@@ -49,7 +49,7 @@ def table(tmp_path, monkeypatch):
     monkeypatch.delenv("TANDEM_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "rows.csv").write_text("t,user_id,click,sale,w,C1,C2,utm source,played,value\n")
+    (tmp_path / "logs" / "rows.csv").write_text("t,user_id,click,sale,w,C1,C2,utm source,played,value,page\n")
     (tmp_path / "logs" / "users.csv").write_text("user_id,age\n")
 
     def configured(features, **arguments):
@@ -57,7 +57,7 @@ def table(tmp_path, monkeypatch):
             "name: shop\n"
             "data_dir: logs\n"
             "features:\n" + "".join(f"  - {feature}\n" for feature in features) + "logs:\n"
-            "  table: {files: rows.csv, time: {column: t, unit: s}, weight: w}\n"
+            "  table: {files: rows.csv, time: {column: t, unit: s}, weight: w, where: {page: home}}\n"
             "  side_tables: [{name: users, files: users.csv, key: user_id}]\n"
             "  post_impression: [played]\n"
             "  split: {train: {before: 2024-03-11}, eval: {from: 2024-03-13}}\n"
