@@ -5,13 +5,15 @@ import re
 import typing
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import REASONS
 from tandem.components.metrics.catalog import METRICS
 from tandem.models.recipes import RECIPES
-from tandem.pipeline.configuration import config, reference
+from tandem.pipeline.configuration import built_in, config, reference
+from tandem.pipeline.doctor import logs
 from tandem.validation.places import NoSuchKey, annotation_at
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,6 +151,55 @@ def test_the_readme_example_is_valid_and_finds_its_columns(tmp_path):
     plan = make_plan(loaded.logs, loaded.columns(), loaded.labels(), loaded.data_folder)
     assert [len(source.files) for source in plan.streams] == [1, 1, 1]
     assert [label.name for label in loaded.labels()] == ["click", "order"]
+
+
+# One row on each side of the split, in the words of each of the README's snippets.
+EVENTS = ["view,1768300000", "click,1768300060", "buy,1768303600", "subscribe,1768303600", "view,1768700000"]
+TINY_SHAPES = {
+    **{name: text.replace("impression_id,", "user_id,item_id,", 1) for name, text in TINY_LOGS.items()},
+    "impressions.csv": "user_id,item_id,time,price\nu1,i1,1768300000,9.5\nu2,i1,1768700000,9.5\n",
+    "events.csv": "event,time,user_id,item_id,price\n" + "".join(f"{event},u1,i1,9.5\n" for event in EVENTS),
+    "ratings.csv": "user_id,item_id,price,rating,orders\nu1,i1,9.5,5,2\nu2,i1,9.5,3,0\n",
+    "train.txt": "1\t0\tu1\ti1\t9.5\n0\t0\tu2\ti1\t9.5\n",
+}
+
+
+def snippets():
+    """What one has -> the lines that say it."""
+    (part,) = re.findall(r"<!-- what one has -->(.*?)<!-- /what one has -->", README, flags=re.DOTALL)
+    found = re.findall(r"^\*\*(.*?)\*\*.*?```yaml\n(.*?)```", part, flags=re.DOTALL | re.MULTILINE)
+    return dict(found)
+
+
+@pytest.mark.parametrize("title", snippets())
+def test_every_snippet_of_the_readme_is_valid_and_finds_its_columns(title, tmp_path):
+    (example,) = re.findall(r"<!-- your own data -->\n+```yaml\n(.*?)```", README, flags=re.DOTALL)
+    snippet = snippets()[title]
+    assert len(snippet.splitlines()) <= 6
+    rest = [line for line in example.splitlines() if not line.startswith(("logs:", "  "))]
+    (tmp_path / "shop.yaml").write_text("\n".join([*rest, snippet]))
+    for name, text in TINY_SHAPES.items():
+        (tmp_path / name).write_text(text)
+    table = {"click": [1, 0], "order": [0, 0], "user_id": ["u1", "u2"], "item_id": ["i1"] * 2, "price": [9.5] * 2}
+    times = ["2026-01-14 09:30", "2026-01-16 09:30"]
+    pl.DataFrame({**table, "time": times}).write_parquet(tmp_path / "rows.parquet")
+    loaded = config.load(tmp_path / "shop.yaml", data=str(tmp_path))
+    plan = make_plan(loaded.logs, loaded.columns(), loaded.labels(), loaded.data_folder)
+    assert {"user_id", "item_id", "price"} <= set(plan.columns)
+    failed = [check.text for check in logs.data_files(loaded) if check.status == "fail"]
+    assert failed == []
+
+
+def test_the_snippets_of_the_readme_are_all_looked_at():
+    kinds = ("three streams", "one event log", "a table")
+    assert [title.lower().startswith(kind) for title, kind in zip(snippets(), kinds, strict=True)] == [True] * 3
+
+
+def test_the_readme_lists_the_configurations_that_come_along():
+    (part,) = re.findall(r"<!-- public data sets -->(.*?)<!-- /public data sets -->", README, flags=re.DOTALL)
+    listed = re.findall(r"^\| \[`(\w+)`\]\(configs/(\w+)\.yaml\) \|", part, flags=re.MULTILINE)
+    assert [name for name, _ in listed] == sorted(set(built_in.names()) - {"sample"})
+    assert all(name == file for name, file in listed)
 
 
 def anchors(text):
