@@ -74,6 +74,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exec_properties[DATA_DIR],
             observed_until=bool(exec_properties[OBSERVED_UNTIL_KEY]),
         )
+        for remark in plan.remarks:
+            _LOG.warning("%s", remark)
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         quarantine = artifact_utils.get_single_instance(output_dict[QUARANTINE])
         splits = list(plan.logs.split.periods())

@@ -12,9 +12,15 @@ import polars as pl
 
 from tandem.components.log_example_gen.labelled import TableLabels
 from tandem.components.log_example_gen.labels import parents_first
+from tandem.components.log_example_gen.offered import (
+    check_columns,
+    check_names_given,
+    columns_offered,
+    late_columns,
+)
 from tandem.components.log_example_gen.readers.block import BLOCK_BYTES
 from tandem.components.log_example_gen.readers.packed import PACKED
-from tandem.components.log_example_gen.readers.registry import read_columns, reader_of, why_missing
+from tandem.components.log_example_gen.readers.registry import holds_nothing, reader_of, why_missing
 from tandem.components.log_example_gen.records import (
     CLICKS,
     CONVERSIONS,
@@ -27,7 +33,7 @@ from tandem.components.log_example_gen.records import (
     no_parent,
 )
 from tandem.components.log_example_gen.settings import own_columns
-from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
+from tandem.components.log_example_gen.sources import Found, LogsError, filesystem, look_for
 from tandem.components.log_example_gen.split import by_file
 from tandem.components.log_example_gen.time_check import bounds_of
 
@@ -51,7 +57,6 @@ TABLES_HAVE_NO_END = "examples of a 'table' cannot say when the logs end ('obser
 
 _BYTES_PER_SHARD = 256 << 20
 _UNPACKED = 4  # How much larger a compressed file is once it is read, about.
-_PEEKED_FILES = 16
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ class Plan:
       observed_until: Whether every example says when the logs end.
       block_bytes: About how much unpacked text of a file is read at once; a labelled table's file is written in blocks
         of this size.
+      remarks: What is to be said about the files: which are left out, in a sentence each.
     """
 
     logs: LogSettings
@@ -127,6 +133,7 @@ class Plan:
     shards: int
     observed_until: bool = False
     block_bytes: int = BLOCK_BYTES
+    remarks: tuple[str, ...] = ()
 
     @property
     def parts(self) -> int:
@@ -161,12 +168,31 @@ def all_files(logs: LogSettings, data_dir: str) -> dict[str, tuple[SourceFile, .
     Raises:
       LogsError: A glob that matches nothing, a file of unknown ending, a side table with the name of another source.
     """
-    specs = _specs(logs)
-    files = {name: find_files(spec, data_dir, name) for name, spec in specs.items()}
-    for name, spec in specs.items():
-        for file in files[name]:
-            reader_of(file.name, spec)
-    return files
+    return {name: found.files for name, found in _found(logs, data_dir).items()}
+
+
+def _found(logs: LogSettings, data_dir: str) -> dict[str, Found]:
+    """Finds the files of each source, those left out that hold nothing."""
+    return {
+        name: _with_contents(look_for(spec, data_dir, name), spec, data_dir, name)
+        for name, spec in _specs(logs).items()
+    }
+
+
+def _with_contents(found: Found, spec: Files, data_dir: str, source: str) -> Found:
+    system, _ = filesystem(data_dir)
+    empty = [file for file in found.files if holds_nothing(system, file, spec)]
+    if not empty:
+        return found
+    if len(empty) == len(found.files):
+        raise LogsError(
+            f"{source}: {empty[0].name} is empty" + (f", as all {len(empty)} files are" if empty[1:] else "")
+        )
+    many = f"{len(empty)} files are" if empty[1:] else "1 file is"
+    return Found(
+        tuple(file for file in found.files if file not in empty),
+        (*found.remarks, f"{source}: {many} empty and left out: {empty[0].name}"),
+    )
 
 
 def _specs(logs: LogSettings) -> dict[str, Files]:
@@ -213,11 +239,15 @@ def make_plan(
     _check_names(logs, columns, labels, observed_until)
     if observed_until and logs.table is not None:
         raise LogsError(TABLES_HAVE_NO_END)
-    files = all_files(logs, data_dir)
+    found, specs = _found(logs, data_dir), _specs(logs)
+    files = {name: of.files for name, of in found.items()}
     if logs.split.train.files is not None:
         by_file([file.name for file in files[TABLE]], logs.split)
-    offered = {name: columns_offered(spec, files[name], data_dir) for name, spec in _specs(logs).items()}
-    owned = _owners(logs, columns, offered)
+    offered = {name: columns_offered(spec, files[name], data_dir) for name, spec in specs.items()}
+    for name, spec in specs.items():
+        check_names_given(name, spec, files[name], offered[name], data_dir)
+    _add_late(offered, columns, logs, files, data_dir)
+    owned = _owners(logs, columns, offered, files)
     now = now or datetime.datetime.now(datetime.timezone.utc)
     weights = _weights(logs, columns, owned)
     streams = (
@@ -241,7 +271,7 @@ def make_plan(
         for source in streams
     )
     for source in (*streams, *sides):
-        _check_columns(source, offered[source.name], data_dir)
+        check_columns(source.name, source.read, source.spec, source.files, offered[source.name], data_dir)
     size = sum(_size(file, source.spec) for source in streams for file in source.files)
     return Plan(
         logs=logs,
@@ -252,6 +282,7 @@ def make_plan(
         sides=sides,
         shards=max(1, math.ceil(size / _BYTES_PER_SHARD)),
         observed_until=observed_until,
+        remarks=tuple(remark for of in found.values() for remark in of.remarks),
     )
 
 
@@ -314,19 +345,26 @@ def _check_names(
         raise LogsError(f"the labels {names} lead to several columns '{twice[0]}'; rename one")
 
 
-def columns_offered(spec: Files, files: Sequence[SourceFile], data_dir: str) -> tuple[str, ...]:
-    """Returns the columns of a source: of its first file, or (where a row may lack some) of several."""
-    system, _ = filesystem(data_dir)
-    names: dict[str, None] = {}
-    for file in files[:_PEEKED_FILES]:
-        names.update(dict.fromkeys(read_columns(system, file, spec)))
-        if not reader_of(file.name, spec).sparse:
-            break
-    return tuple(names)
+def _add_late(
+    offered: dict[str, tuple[str, ...]],
+    columns: Mapping[str, ExampleColumn],
+    logs: LogSettings,
+    files: Mapping[str, Sequence[SourceFile]],
+    data_dir: str,
+) -> None:
+    """Adds columns that no source offers at first sight, and whose rows begin to have them later."""
+    main = TABLE if logs.table is not None else IMPRESSIONS
+    missing = [name for name in columns if name not in logs.derived and not any(name in of for of in offered.values())]
+    specs = _specs(logs)
+    for source in (main, *(side.name for side in logs.side_tables)):
+        offered[source] += late_columns(missing, specs[source], files[source], data_dir)
 
 
 def _owners(
-    logs: LogSettings, columns: Mapping[str, ExampleColumn], offered: Mapping[str, Sequence[str]]
+    logs: LogSettings,
+    columns: Mapping[str, ExampleColumn],
+    offered: Mapping[str, Sequence[str]],
+    files: Mapping[str, Sequence[SourceFile]],
 ) -> dict[str, list[str]]:
     """Returns which of the wanted columns come from which source."""
     main = TABLE if logs.table is not None else IMPRESSIONS
@@ -342,7 +380,12 @@ def _owners(
                 raise LogsError(f"derived: '{column}' needs the time of the impression, and the table has no 'time'")
             continue
         if not owners:
-            there = "; ".join(f"'{name}' has {', '.join(offered[name])}" for name in owned)
+            specs = _specs(logs)
+            there = "; ".join(
+                f"'{name}' has {', '.join(offered[name])}"
+                + why_missing([column], offered[name], files[name][0], specs[name])
+                for name in owned
+            )
             raise LogsError(f"column '{column}' is in no source of the examples: {there}")
         if len(owners) > 1:
             raise LogsError(
@@ -439,22 +482,3 @@ def _table_source(
         *owned[TABLE],
     )
     return (Source(name=TABLE, spec=table, files=files[TABLE], columns=names, time=time, weights=weights),)
-
-
-def _check_columns(source: Source, offered: Sequence[str], data_dir: str) -> None:
-    """Looks for the columns in every file before the first is read, or in some together (see `columns_offered`)."""
-    own = [name for name in source.read if name.startswith("__")]
-    if own:
-        raise LogsError(f"{source.name}: column names that begin with two underscores are taken: {own}; rename them")
-    system, _ = filesystem(data_dir)
-    for index, file in enumerate(source.files):
-        sparse = reader_of(file.name, source.spec).sparse
-        names = offered if sparse or index == 0 else read_columns(system, file, source.spec)
-        missing = [name for name in source.read if name not in names]
-        if missing:
-            raise LogsError(
-                f"{source.name}: column {', '.join(map(repr, missing))} is missing in {file.name}; "
-                f"the columns are {', '.join(map(repr, names))}{why_missing(missing, names, file, source.spec)}"
-            )
-        if sparse:
-            break

@@ -6,11 +6,14 @@ s3fs).
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import posixpath
 import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsspec.core import url_to_fs
@@ -18,6 +21,8 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from fsspec import AbstractFileSystem
 
     from tandem.components.log_example_gen.settings import Files
@@ -48,6 +53,19 @@ class SourceFile:
     name: str
     size: int
     version: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of a source.
+
+    Attributes:
+      files: In the order of their names.
+      remarks: What was left out, in a sentence each.
+    """
+
+    files: tuple[SourceFile, ...]
+    remarks: tuple[str, ...] = ()
 
 
 class _LocalFiles(LocalFileSystem):  # type: ignore[misc, unused-ignore]  # has no types
@@ -88,35 +106,108 @@ def glob_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def find_files(spec: Files, data_dir: str, source: str) -> tuple[SourceFile, ...]:
-    """Lists the files of a source in the order of their names.
+    """Lists the files of a source as `look_for` does, without its remarks."""
+    return look_for(spec, data_dir, source).files
+
+
+def look_for(spec: Files, data_dir: str, source: str) -> Found:
+    """Finds the files of a source: each once, and no hidden ones unless a glob names them.
 
     Args:
       spec: Its globs.
       data_dir: The folder they are relative to.
-      source: How the error calls the source.
+      source: How errors and remarks call the source.
 
     Raises:
-      LogsError: A glob that is none, or matches no file.
+      LogsError: A glob that is none, or matches no file, or a link that leads nowhere.
     """
-    found: dict[str, SourceFile] = {}
-    for pattern in spec.files:
-        matches = _matching(pattern, data_dir)
-        if not matches:
-            raise LogsError(f"{source}: no file matches '{pattern}' in {data_dir}")
-        found.update((file.path, file) for file in matches)
-    return tuple(found[path] for path in sorted(found))
-
-
-def _matching(pattern: str, data_dir: str) -> list[SourceFile]:
-    glob_pattern(pattern)
     system, root = filesystem(data_dir)
+    found: dict[str, SourceFile] = {}
+    hidden: dict[str, SourceFile] = {}
+    for pattern in spec.files:
+        shown, others, dangling = _matching(pattern, system, root)
+        if dangling:
+            raise LogsError(f"{source}: {dangling[0]} is a link to a file or folder that is not there")
+        if not shown:
+            only = f" (but for hidden ones: {next(iter(others))})" if others else ""
+            raise LogsError(f"{source}: no file matches '{pattern}' in {data_dir}{only}")
+        found.update((file.path, file) for file in shown.values())
+        hidden.update((file.path, file) for file in others.values())
+    files = tuple(found[path] for path in sorted(found))
+    remarks = []
+    if left := [file.name for path, file in hidden.items() if path not in found]:
+        remarks.append(f"{source}: {_many(left, 'hidden file')} left out: {left[0]}")
+    if is_local(system):
+        files, again = _each_once(files, root)
+        if again:
+            first, same = next(iter(again.items()))
+            remarks.append(
+                f"{source}: {_many(again, 'file')} left out that links lead to a second time: {first} is {same}"
+            )
+    return Found(files, tuple(remarks))
+
+
+def _many(names: Collection[str], what: str) -> str:
+    return f"1 {what} is" if len(names) == 1 else f"{len(names):,} {what}s are"
+
+
+def _matching(
+    pattern: str, system: AbstractFileSystem, root: str
+) -> tuple[dict[str, SourceFile], dict[str, SourceFile], list[str]]:
+    """Returns the files that a glob means, hidden ones that it matches, and links to nothing, by their names."""
+    glob_pattern(pattern)
     # The folder is meant as it stands: a bracket in its name is no glob.
     wanted = posixpath.normpath(posixpath.join(glob.escape(root), pattern))
-    return [
-        _source_file(path, info, root)
-        for path, info in system.glob(wanted, detail=True).items()
-        if info["type"] == "file"
-    ]
+    shown: dict[str, SourceFile] = {}
+    hidden: dict[str, SourceFile] = {}
+    dangling = _dangling(pattern, root) if is_local(system) else []
+    for path, info in system.glob(wanted, detail=True).items():
+        if info["type"] == "file":
+            file = _source_file(path, info, root)
+            (hidden if _is_hidden(file.name, pattern) else shown)[file.name] = file
+    return shown, hidden, dangling
+
+
+def _dangling(pattern: str, root: str) -> list[str]:
+    """Returns the links to nothing that a glob or the folders in it mean: what they led to would be missing."""
+    found = []
+    while pattern not in ("", "/"):
+        wanted = posixpath.join(glob.escape(root), pattern)
+        # By their real paths: through links in circles a path may be longer than the system follows.
+        found += [
+            path
+            for path in glob.iglob(wanted, recursive=True)  # noqa: PTH207  (a bracket in the folder's name is no glob)
+            if Path(path).is_symlink() and not Path(os.path.realpath(path)).exists()
+        ]
+        pattern = posixpath.dirname(pattern) if glob.has_magic(posixpath.dirname(pattern)) else ""
+    names = (posixpath.relpath(path, root) for path in found)
+    return sorted((name for name in names if not _is_hidden(name, "")), key=lambda name: (len(name), name))
+
+
+def _is_hidden(name: str, pattern: str) -> bool:
+    """Whether a part of a name begins with a point or an underscore and no part of the glob says so."""
+    said = [part for part in pattern.split("/") if part.startswith((".", "_"))]
+    parts = (part for part in name.split("/") if part.startswith((".", "_")) and part not in (".", ".."))
+    return any(not any(fnmatch.fnmatchcase(part, each) for each in said) for part in parts)
+
+
+def _each_once(files: tuple[SourceFile, ...], root: str) -> tuple[tuple[SourceFile, ...], dict[str, str]]:
+    """Returns the files without those that are others by another name, and these: name -> the name of the other."""
+    real_folder = cache(os.path.realpath)
+    inside = os.path.realpath(root)
+    by_real: dict[str, SourceFile] = {}
+    real = {}
+    for file in files:
+        folder, name = posixpath.split(file.path)
+        linked = Path(file.path).is_symlink()
+        path = os.path.realpath(file.path) if linked else posixpath.join(real_folder(folder), name)
+        real[file.path] = path
+        # The file itself is kept rather than a link to it, whichever name comes first.
+        if path not in by_real or path == posixpath.join(inside, file.name):
+            by_real[path] = file
+    kept = {file.path for file in by_real.values()}
+    again = {file.name: by_real[real[file.path]].name for file in files if file.path not in kept}
+    return tuple(file for file in files if file.path in kept), again
 
 
 def _source_file(path: str, info: dict[str, Any], root: str) -> SourceFile:

@@ -44,6 +44,7 @@ def data_files(config: Config, found: list[Plan] | None = None) -> Iterator[Chec
     except (LogsError, OSError) as error:
         yield from (Check("fail", line) for line in str(error).splitlines())
         return
+    yield from (Check("warn", remark) for remark in plan.remarks)
     for source in (*plan.streams, *plan.sides):
         size = sum(file.size for file in source.files) / MIB
         many = f"{len(source.files)} file{'s' if len(source.files) != 1 else ''}"

@@ -82,7 +82,8 @@ class Reader:
       read: The rows.
       compressible: Whether its files may be compressed as a whole.
       compact: Whether the rows take several times the file's size once they are read.
-      sparse: Whether a row may lack columns, so that one file does not tell which there are.
+      mentioned: Of a format whose rows may lack columns: which of some columns (by their names in the file) a file
+        speaks of anywhere. None: each file says which columns it has.
       delimited: Whether the first row may be a header, or the settings name the columns and what stands between them.
     """
 
@@ -92,8 +93,13 @@ class Reader:
     read: ReadBlocks
     compressible: bool = True
     compact: bool = False
-    sparse: bool = False
+    mentioned: Callable[[AbstractFileSystem, SourceFile, Files, Collection[str]], set[str]] | None = None
     delimited: bool = False
+
+    @property
+    def sparse(self) -> bool:
+        """Whether a row may lack columns, so that one file does not tell which there are."""
+        return self.mentioned is not None
 
 
 # --- Columns ---

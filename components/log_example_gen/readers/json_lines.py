@@ -7,20 +7,22 @@ a double) is gone through line by line.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from tandem.components.log_example_gen.readers.block import ROW, Block, Malformed, Reader
+from tandem.components.log_example_gen.readers.block import BLOCK_BYTES, ROW, Block, Malformed, Reader
 from tandem.components.log_example_gen.readers.cells import EXACT_IN_DOUBLE, texts
 from tandem.components.log_example_gen.readers.lines import cut, has_utf8, is_utf8
 from tandem.components.log_example_gen.readers.nulls import null_words, without_nulls
 from tandem.components.log_example_gen.readers.text import open_text
+from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from fsspec import AbstractFileSystem
 
@@ -28,11 +30,38 @@ if TYPE_CHECKING:
     from tandem.components.log_example_gen.sources import SourceFile
 
 _PEEK_BYTES = 4 << 20
+_BEGINNING = 4 << 10
 
 
 def _names(system: AbstractFileSystem, file: SourceFile, spec: Files) -> Sequence[str]:
     with open_text(system, file, spec) as source:
+        _check_lines(source.peek(_BEGINNING), file)
         return _names_in(next(cut(source, _PEEK_BYTES), b""))
+
+
+def _mentioned(system: AbstractFileSystem, file: SourceFile, spec: Files, names: Collection[str]) -> set[str]:
+    """Returns which fields a file speaks of, wherever in it: by their names in quotes, without parsing."""
+    written = {name: {json.dumps(name).encode(), json.dumps(name, ensure_ascii=False).encode()} for name in names}
+    found: set[str] = set()
+    with open_text(system, file, spec) as source:
+        for block in cut(source, BLOCK_BYTES):
+            found |= {name for name in written.keys() - found if any(text in block for text in written[name])}
+            if len(found) == len(written):
+                break
+    return found
+
+
+def _check_lines(head: bytes, file: SourceFile) -> None:
+    """Looks whether a file begins with an array of objects rather than with an object.
+
+    Raises:
+      LogsError: It does.
+    """
+    if re.match(rb"\s*\[\s*(?:\{|\]\s*$)", head):
+        raise LogsError(
+            f"{file.name} is one JSON array; JSON lines have an object per line, without brackets and commas around "
+            "them (`jq -c '.[]' FILE` writes such)"
+        )
 
 
 def _names_in(head: bytes) -> list[str]:
@@ -53,6 +82,7 @@ def _read(
     as_text: set[str] = set()  # Columns whose texts Arrow would take for times.
     row = 1
     with open_text(system, file, spec) as source:
+        _check_lines(source.peek(_BEGINNING), file)
         for block in cut(source, block_bytes):
             parsed = _fast(block, wanted, words, as_text, row) or _slow(block, wanted, words, row)
             row += len(parsed.rows) + len(parsed.malformed)
@@ -168,4 +198,4 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, values, pl.String)
 
 
-JSON_LINES = Reader(name="jsonl", endings=(".jsonl", ".ndjson"), names=_names, read=_read, sparse=True)
+JSON_LINES = Reader(name="jsonl", endings=(".jsonl", ".ndjson"), names=_names, read=_read, mentioned=_mentioned)

@@ -10,7 +10,7 @@ import pytest
 
 from tandem.components.log_example_gen.readers.registry import READERS, read_file, reader_of
 from tandem.components.log_example_gen.settings import Files
-from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files, glob_pattern
+from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files, glob_pattern, look_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,10 +41,11 @@ def names(data_dir: str, *patterns: str) -> list[str]:
 def test_a_folder_is_the_same_on_this_machine_and_elsewhere(lay: Callable[..., str]) -> None:
     root = lay("b.csv", "a.csv", "day/1.csv", "day/deep/2.csv", "x[1].csv", "day/.hidden.csv")
     assert names(root, "*.csv") == ["a.csv", "b.csv", "x[1].csv"]
-    assert names(root, "day/*.csv") == ["day/.hidden.csv", "day/1.csv"]
+    assert names(root, "day/*.csv") == ["day/1.csv"]
+    assert names(root, "day/.*.csv") == ["day/.hidden.csv"]
     assert names(root, "**/[0-9].csv") == ["day/1.csv", "day/deep/2.csv"]
     assert names(root, "**") == names(root, "**/*") == [
-        "a.csv", "b.csv", "day/.hidden.csv", "day/1.csv", "day/deep/2.csv", "x[1].csv"
+        "a.csv", "b.csv", "day/1.csv", "day/deep/2.csv", "x[1].csv"
     ]  # fmt: skip
     assert names(root, "b.csv", "[!b].csv", "?.csv") == ["a.csv", "b.csv"]
     assert names(root, "x[[]1].csv") == ["x[1].csv"]
@@ -86,9 +87,60 @@ def test_links_are_followed(tmp_path: Path) -> None:
     data.mkdir()
     (data / "linked.csv").symlink_to(tmp_path / "real" / "deep" / "1.csv")
     (data / "folder").symlink_to(tmp_path / "real")
-    (data / "broken.csv").symlink_to(tmp_path / "nothing")
-    found = find_files(Files(files=["*.csv", "**/*.csv"]), str(data), "log")
-    assert [(file.name, file.size) for file in found] == [("folder/deep/1.csv", 6), ("linked.csv", 6)]
+    found = find_files(Files(files="linked.csv"), str(data), "log")
+    assert [(file.name, file.size) for file in found] == [("linked.csv", 6)]
+    found = find_files(Files(files="*/deep/*.csv"), str(data), "log")
+    assert [(file.name, file.size) for file in found] == [("folder/deep/1.csv", 6)]
+
+
+def test_each_real_file_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "day=6").mkdir()
+    (tmp_path / "day=7").mkdir()
+    for name in ("day=6/a.csv", "day=7/a.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    (tmp_path / "again.csv").symlink_to(tmp_path / "day=6" / "a.csv")
+    (tmp_path / "current").symlink_to(tmp_path / "day=7")
+    (tmp_path / "here").symlink_to(".")
+    found = look_for(Files(files="*/*.csv"), str(tmp_path), "log")
+    assert [file.name for file in found.files] == ["day=6/a.csv", "day=7/a.csv"]
+    assert found.remarks == (
+        "log: 2 files are left out that links lead to a second time: current/a.csv is day=7/a.csv",
+    )
+    assert [file.name for file in look_for(Files(files="**/*.csv"), str(tmp_path), "log").files] == [
+        "day=6/a.csv",
+        "day=7/a.csv",
+    ]
+    assert look_for(Files(files=["current/*.csv", "again.csv"]), str(tmp_path), "log").remarks == ()
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "gone.csv", "**/*.csv", "*/*.csv", "day=*/x/*.csv"])
+def test_a_link_to_nothing_is_an_error(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "day=6" / "x").mkdir(parents=True)
+    for name in ("day=6/a.csv", "day=6/x/a.csv", "a.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    link = tmp_path / ("gone.csv" if "/" not in pattern else "day=6/gone.csv" if "**" in pattern else "day=7")
+    link.symlink_to("nothing")
+    (tmp_path / ".#a.csv").symlink_to("an editor's lock")
+    with pytest.raises(LogsError, match=f"log: {link.relative_to(tmp_path)} is a link to a file or folder that is not"):
+        look_for(Files(files=pattern), str(tmp_path), "log")
+
+
+def test_hidden_files_are_left_out_unless_a_glob_says_so(lay: Callable[..., str]) -> None:
+    root = lay("a.csv", "._a.csv", "_SUCCESS", ".ipynb_checkpoints/a.csv", "_old/b.csv", "day/a.csv")
+    found = look_for(Files(files=["**/*.csv", "*"]), root, "log")
+    assert [file.name for file in found.files] == ["a.csv", "day/a.csv"]
+    assert found.remarks == ("log: 4 hidden files are left out: ._a.csv",)
+    assert look_for(Files(files="*"), root, "log").remarks == ("log: 2 hidden files are left out: ._a.csv",)
+    for pattern, name in [
+        ("._*.csv", "._a.csv"),
+        ("_SUCCESS", "_SUCCESS"),
+        (".ipynb_*/*", ".ipynb_checkpoints/a.csv"),
+        ("_*/*.csv", "_old/b.csv"),
+    ]:
+        found = look_for(Files(files=pattern), root, "log")
+        assert ([file.name for file in found.files], found.remarks) == ([name], ())
+    with pytest.raises(LogsError, match=r"log: no file matches '\*_a\.csv' in .* \(but for hidden ones: \._a\.csv\)"):
+        look_for(Files(files="*_a.csv"), root, "log")
 
 
 @pytest.mark.parametrize(
