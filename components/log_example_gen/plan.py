@@ -76,6 +76,7 @@ class Source:
       kind: The kind of all its events.
       adds: Of a side table: the columns that it adds.
       weights: Those of its columns that weigh rows.
+      values: Others of its columns that hold one value each: those that labels are made of, the keys of side tables.
     """
 
     name: str
@@ -90,6 +91,14 @@ class Source:
     kind: str | None = None
     adds: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+    @property
+    def single(self) -> tuple[str, ...]:
+        """The columns whose cells are one value: no list."""
+        time = self.time.column if self.time is not None else ()
+        event = (self.event,) if self.event is not None else ()
+        return _unique(*self.keys, *time, *event, *self.weights, *self.values, *self.spec.where)
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -435,6 +444,7 @@ def _stream_sources(
             keys=on,
             time=logs.impressions.time,
             weights=weights,
+            values=tuple(side_keys),
         )
     ]
     if logs.clicks is not None:
@@ -475,10 +485,21 @@ def _table_source(
     weights: tuple[str, ...],
 ) -> tuple[Source, ...]:
     time = table.time
+    read_as_labels = tuple(TableLabels.of(table, labels).columns())
     names = _unique(
-        *TableLabels.of(table, labels).columns(),
+        *read_as_labels,
         *(time.column if time else ()),
         *(side.key for side in logs.side_tables),
         *owned[TABLE],
     )
-    return (Source(name=TABLE, spec=table, files=files[TABLE], columns=names, time=time, weights=weights),)
+    return (
+        Source(
+            name=TABLE,
+            spec=table,
+            files=files[TABLE],
+            columns=names,
+            time=time,
+            weights=weights,
+            values=(*read_as_labels, *(side.key for side in logs.side_tables)),
+        ),
+    )

@@ -52,6 +52,11 @@ MALFORMED = Reason(
 REPEATED_HEADER = Reason(
     "repeated_header", "The row equals the header: files were put one behind the other, header and all.", bad=False
 )
+NOT_ONE_VALUE = Reason(
+    "not_one_value",
+    "A list stands where one value belongs: as a key, a time, a kind of event, a label or a weight.",
+    bad=True,
+)
 MISSING_KEY = Reason("missing_key", "A key column is empty, so that the row belongs to nothing.", bad=True)
 BAD_TIME = Reason(
     "bad_time",
@@ -85,6 +90,7 @@ REASONS = {
     for reason in (
         MALFORMED,
         REPEATED_HEADER,
+        NOT_ONE_VALUE,
         MISSING_KEY,
         BAD_TIME,
         BAD_LABEL,
@@ -138,6 +144,26 @@ def _with_lists(frame: pl.DataFrame, listed: set[str]) -> pl.DataFrame:
         pl.when(pl.col(name) == "").then(pl.lit([], pl.List(pl.String))).otherwise(pl.concat_list(name)).alias(name)
         for name in scalars
     )
+
+
+def single_values(rows: pl.DataFrame, names: Iterable[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Makes one text of each cell of some columns, and sets the rows aside where a list of several stands.
+
+    JSON and Parquet know lists; that a column holds one shows only where a list stands.
+
+    Args:
+      rows: Texts or lists of texts.
+      names: Columns that must have one value.
+
+    Returns:
+      The rows with texts in these columns, and the others as they came, with `REASON`.
+    """
+    listed = [name for name in names if rows.schema[name] == pl.List(pl.String)]
+    if not listed:
+        return rows, set_aside(rows.clear(), NOT_ONE_VALUE)
+    one = pl.all_horizontal([pl.col(name).list.len().fill_null(0) <= 1 for name in listed])
+    texts = [pl.col(name).list.first().fill_null("").alias(name) for name in listed]
+    return rows.filter(one).with_columns(texts), set_aside(rows.filter(~one), NOT_ONE_VALUE)
 
 
 def normalize(

@@ -16,7 +16,7 @@ from tandem.components.log_example_gen.examples import features_of
 from tandem.components.log_example_gen.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.quarantine import malformed_rows
 from tandem.components.log_example_gen.readers.registry import read_file
-from tandem.components.log_example_gen.records import FILE, NOT_ASKED_FOR, ROW, TABLE, normalize, stack
+from tandem.components.log_example_gen.records import FILE, NOT_ASKED_FOR, ROW, TABLE, normalize, single_values, stack
 from tandem.components.log_example_gen.side_tables import features_column, one_per_key
 from tandem.components.log_example_gen.sources import filesystem
 from tandem.components.log_example_gen.time_check import TimeCheck
@@ -45,10 +45,11 @@ class _ReadFiles(beam.DoFn):
         """Reads a file and gives, per block, the usable rows, the others, and how many there were and are lost."""
         times_of = TimeCheck(source.name, source.files[index].name, source.time, source.bounds)
         for block in self._blocks(source, index):
-            rows = self._asked_for(source, block.rows).with_columns(pl.lit(index, pl.Int32).alias(FILE))
-            left_out = len(block.rows) - len(rows)
+            rows, listed = single_values(block.rows.with_columns(pl.lit(index, pl.Int32).alias(FILE)), source.single)
+            asked_for = self._asked_for(source, rows)
+            left_out = len(rows) - len(asked_for)
             rows, unusable = normalize(
-                rows, source.keys, source.time, source.event, source.kind, source.kinds, source.bounds
+                asked_for, source.keys, source.time, source.event, source.kind, source.kinds, source.bounds
             )
             times_of.see(rows, unusable)
             rejects = [unusable]
@@ -61,7 +62,7 @@ class _ReadFiles(beam.DoFn):
                 positive_rows=sum((positives_of(some, source.name, self._plan) for some in seen), Counter())
             )
             lost = [lost_positives(some, source.name, self._plan) for some in rejects]
-            rejects.append(malformed_rows(block.malformed, index))
+            rejects += [listed, malformed_rows(block.malformed, index)]
             counts = Counts(rows=Counter({source.name: len(block.rows) + len(block.malformed)}))
             outcomes = Counter({NOT_ASKED_FOR.name: left_out}) if source.spec.where else Counter[str]()
             counts.outcomes[source.name] = sum((by_reason(some) for some in rejects), outcomes)
@@ -75,7 +76,7 @@ class _ReadFiles(beam.DoFn):
         """
         if not source.spec.where:
             return rows
-        return rows.filter(satisfying(rows, source.spec.where)).select(*source.columns, ROW)
+        return rows.filter(satisfying(rows, source.spec.where)).select(*source.columns, FILE, ROW)
 
     def _blocks(self, source: Source, index: int) -> Iterator[Block]:
         """Reads a file, and says how far it is."""

@@ -7,6 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,3 +84,30 @@ def test_jsonl_in_blocks(read: Read, tmp_path: Path, block_bytes: int) -> None:
     rows, bad = read(tmp_path, "a.jsonl", data, ["id", "w"], block_bytes)
     assert rows == [(str(i), f"2022-01-{i:02}", i) for i in range(1, 31) if i % 9]
     assert [line.row for line in bad] == [9, 18, 27]
+
+
+@pytest.mark.parametrize("data", [b'[{"id": 1},\n{"id": 2}]\n', b'\xef\xbb\xbf [\n  {"id": 1}\n]', b"[]\n"])
+def test_an_array_is_answered_with_how_to_make_lines_of_it(read: Read, tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(LogsError, match=r"a\.jsonl is one JSON array; JSON lines have an object per line.*jq -c"):
+        read(tmp_path, "a.jsonl", data, ["id"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(-(2**70), 2**70),
+            st.integers(2**53 - 3, 2**53 + 3),
+            st.from_regex(r"0{1,3}[0-9]{1,18}", fullmatch=True),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.booleans(),
+)
+def test_jsonl_ids_survive_digit_by_digit(
+    read: Read, tmp_path_factory: pytest.TempPathFactory, ids: list[int | str], odd: bool
+) -> None:
+    records = [{"id": each} for each in ids] + ([{"id": 0.5}] if odd else [])
+    rows, _ = read(tmp_path_factory.mktemp("ids"), "a.jsonl", jsonl(*records), ["id"])
+    assert [row[0] for row in rows][: len(ids)] == [str(each) for each in ids]
