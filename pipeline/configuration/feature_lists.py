@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tandem.models.features import ALL_OTHERS
@@ -75,13 +76,8 @@ def expand(written: Any, others: Others = nobody_knows) -> Expanded:
     for index in asking:
         rest = by_entry[:index] + by_entry[index + 1 :]
         named = [column for several in rest for one in several for column in _columns(one)]
-
-        def all_others(entry: Any, named: list[str] = named, again: bool = index != asking[0]) -> list[Any]:
-            if again:
-                raise ValueError(f"only one entry can be called '{ALL_OTHERS}': all other columns")
-            return _others(entry, others(named))
-
-        by_entry[index] = _told(problems, ("features", index), written[index], all_others)
+        of_rest = partial(_others, tell=partial(others, named), again=index != asking[0])
+        by_entry[index] = _told(problems, ("features", index), written[index], of_rest)
     flat = [(index, one) for index, several in enumerate(by_entry) for one in several]
     features = _with_columns([one for _, one in flat])
     return Expanded(features, [index for index, _ in flat], problems)
@@ -140,9 +136,11 @@ def _range(name: Any) -> list[Any]:
     return [f"{prefix}{number:0{width}}" for number in range(int(first), int(first) + count)]
 
 
-def _others(entry: dict[str, Any], columns: Sequence[str] | None) -> list[dict[str, Any]]:
+def _others(entry: dict[str, Any], tell: Callable[[], Sequence[str] | None], again: bool) -> list[dict[str, Any]]:
     """Returns an entry for each column that is left; one where they are not known."""
-    left_out = entry.get("except", [])
+    if again:
+        raise ValueError(f"only one entry can be called '{ALL_OTHERS}': all other columns")
+    left_out, columns = entry.get("except", []), tell()
     plain = {key: value for key, value in entry.items() if key != "except" or not _are_texts(left_out)}
     if columns is None:
         return [{**plain, "name": _UNKNOWN}]
@@ -164,12 +162,12 @@ def _are_texts(value: Any) -> bool:
 
 
 def _columns(entry: Any) -> list[str]:
-    """Returns the columns that a plain entry names, as far as it is sound."""
-    if not isinstance(entry, dict):
+    """Returns the columns that a plain entry takes from others, as far as it is sound: a cross takes none."""
+    if not isinstance(entry, dict) or entry.get("kind") == "cross":
         return []
-    given = [entry.get("column") or entry.get("name"), entry.get("weights")]
-    several = [each for key in ("columns", "of") if isinstance(entry.get(key), list) for each in entry[key]]
-    return [name for name in [*given, *several] if isinstance(name, str)]
+    several = entry.get("columns")
+    given = several if isinstance(several, list) else [entry.get("column") or entry.get("name")]
+    return [name for name in [*given, entry.get("weights")] if isinstance(name, str)]
 
 
 def _with_columns(features: list[Any]) -> list[Any]:

@@ -87,6 +87,20 @@ def test_a_column_that_a_feature_of_another_name_is_made_of_is_no_other(table):
     assert [feature.name for feature in config.features] == ["C1", "age", "x"]
 
 
+def test_a_cross_leaves_its_columns_to_others_and_a_bag_takes_all_of_its_own(table):
+    others = '{name: "*", kind: categorical}'
+    crossed = table([others, "{name: x, kind: cross, of: [C1, C2]}"])
+    assert [feature.name for feature in crossed.features] == ["user_id", "C1", "C2", "utm_source", "age", "x"]
+    together = table([others, "{name: C1, kind: bag, columns: [C1, user_id]}", "{name: C2, kind: bag, weights: age}"])
+    assert [feature.name for feature in together.features] == ["utm_source", "C1", "C2"]
+
+
+def test_a_cross_names_columns_or_categorical_features(table):
+    named = ["{name: city, column: C1, kind: categorical}", "{name: C2, kind: bag}"]
+    config = table([*named, "{name: x, kind: cross, of: [city, user_id]}"])
+    assert config.features[-1].of == ("C1", "user_id")
+
+
 def test_the_names_of_columns_are_not_needed_to_find_a_report(table, tmp_path):
     (tmp_path / "logs" / "rows.csv").unlink()
     config = table(['{name: "*", kind: categorical}'], look_into_logs=False)
