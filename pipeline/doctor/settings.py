@@ -7,6 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from tandem.pipeline.doctor.check import Check
+from tandem.pipeline.local import output_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,12 @@ def folders(config: Config) -> Iterator[Check]:
     for what, folder in (("output folder", config.output_dir), ("push folder", config.push_dir)):
         problem = write_problem(folder)
         yield Check("fail" if problem else "ok", f"{what} {folder}: {problem or 'can be written'}")
+    for problem in (
+        output_folder.name_problem(config.output_dir),
+        output_folder.database_problem(config.output_dir),
+    ):
+        if problem:
+            yield Check("fail", problem)
     free = shutil.disk_usage(existing(config.output_dir)).free / GIB
     enough = free >= MIN_DISK_GIB
     yield Check(

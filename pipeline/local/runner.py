@@ -21,7 +21,7 @@ from rich.console import Console
 
 from tandem.pipeline import environment
 from tandem.pipeline.failures import ComponentFailed, Interrupted, RunError, paragraph
-from tandem.pipeline.local import progress, run_log
+from tandem.pipeline.local import output_folder, progress, run_log
 from tandem.pipeline.local.run_result import ComponentRun, RunResult
 
 if TYPE_CHECKING:
@@ -72,9 +72,11 @@ def working(config: Config, what: str, console: Console | None = None) -> Iterat
     environment.prepare()
     _require_data(config)
     output = config.output_dir
+    if problem := output_folder.name_problem(output):
+        raise RunError(problem)
     _make_owned(output)
     log_file = output / "logs" / f"{what}-{progress.local_time():%Y%m%d-%H%M%S}.log"
-    with _locked(output), run_log.captured(log_file) as terminal, _no_arguments():
+    with _locked(output), _free_metadata(output), run_log.captured(log_file) as terminal, _no_arguments():
         try:
             yield console or Console(file=terminal), log_file
         except ComponentFailed as failure:
@@ -117,7 +119,7 @@ def run_components(
     from tandem.pipeline.local import dag_runner
     from tandem.pipeline.pipeline import set_apart
 
-    store = sqlite_metadata_connection_config(str(config.output_dir / "metadata.sqlite"))
+    store = sqlite_metadata_connection_config(str(config.output_dir / output_folder.METADATA_FILE))
     try:
         pipeline = create(
             config,
@@ -175,6 +177,14 @@ def _locked(folder: Path) -> Iterator[None]:
         lock.flush()
         yield
         lock.truncate(0)
+
+
+@contextlib.contextmanager
+def _free_metadata(folder: Path) -> Iterator[None]:
+    """Looks, once no other run can write, whether another program keeps the metadata to itself."""
+    if problem := output_folder.database_problem(folder):
+        raise RunError(problem)
+    yield
 
 
 @contextlib.contextmanager
