@@ -186,6 +186,8 @@ def _log(verdict: Verdict) -> None:
         _logger.info("the model is blessed: it keeps every bound that could be checked")
     for line in _reasons_text(verdict).splitlines():
         _logger.warning("not blessed: %s", line)
+    for text in verdict.thin:
+        _logger.warning("thin evidence: %s", text)
     unchecked = {
         "slices without a value": verdict.undefined,
         "slices with too few rows": verdict.too_small,

@@ -185,6 +185,7 @@ class Verdict:
       too_small: Slices that have too few rows and do not block.
       not_compared: Bounds on change without a baseline's value.
       kept: Bounds that the candidate keeps.
+      thin: Of which outputs the evaluation knows so little that a bound may be kept by chance, a sentence each.
     """
 
     blessed: bool
@@ -194,6 +195,7 @@ class Verdict:
     too_small: tuple[Finding, ...] = ()
     not_compared: tuple[Finding, ...] = ()
     kept: tuple[Finding, ...] = ()
+    thin: tuple[str, ...] = ()
 
 
 _MODELS = (CANDIDATE, BASELINE, DIFFERENCE)

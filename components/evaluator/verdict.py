@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from tandem.components.evaluator.evidence import output_text, thin_evidence
 from tandem.components.evaluator.results import BASELINE, CANDIDATE, DIFFERENCE, Finding, MetricValue, Verdict
 from tandem.components.metrics.catalog import METRICS
 from tandem.components.metrics.slice_key import SliceKey, slice_text
@@ -114,6 +115,7 @@ def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline:
     """
     if not bounds:
         raise ValueError("there is no threshold: every model would be blessed")
+    metrics = list(metrics)
     table: _Table = {(each.model, each.slice, each.output, each.metric): each for each in metrics}
     slices = sorted({key for _, key, _, _ in table}, key=str)
     outcomes: dict[_Outcome, list[Finding]] = {
@@ -142,6 +144,7 @@ def judge(metrics: Iterable[MetricValue], bounds: Sequence[Bound], has_baseline:
         too_small=tuple(outcomes["too_small"]),
         not_compared=tuple(outcomes["not_compared"]),
         kept=tuple(outcomes["kept"]),
+        thin=thin_evidence(metrics, list(dict.fromkeys(bound.output for bound in bounds))),
     )
 
 
@@ -187,7 +190,7 @@ def _check(bound: Bound, key: SliceKey, table: _Table, has_baseline: bool) -> tu
         )
     )
     interval = value if bound.not_worse_by is None else difference
-    subject = f"{bound.metric} of {bound.output}" + (f" in {slice_text(key)}" if key else "")
+    subject = f"{bound.metric} of {output_text(bound.output)}" + (f" in {slice_text(key)}" if key else "")
 
     def found(outcome: _Outcome, text: str) -> tuple[_Outcome, Finding]:
         return outcome, Finding(
@@ -279,8 +282,8 @@ def _checked_nowhere(bound: Bound, outcomes: Counter[_Outcome]) -> Finding:
     counted = ", ".join(f"{number} {words[outcome]}" for outcome, number in sorted(outcomes.items()))
     slices = f"{sum(outcomes.values())} slice{'' if sum(outcomes.values()) == 1 else 's'}: {counted}"
     text = (
-        f"{bound.metric} of {bound.output} by {where}: its bound {_limit(bound):g} could be checked nowhere "
-        f"({slices if outcomes else 'there is no such slice'})"
+        f"{bound.metric} of {output_text(bound.output)} by {where}: "
+        f"its bound {_limit(bound):g} could be checked nowhere ({slices if outcomes else 'there is no such slice'})"
     )
     return Finding(bound.values, bound.output, bound.metric, None, _limit(bound), _kind(bound), None, text)
 

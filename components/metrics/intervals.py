@@ -31,6 +31,9 @@ LEAST_CLUSTERS = 10
 
 _LARGEST = 300.0  # of an exponent: far beyond all that is of use, and no overflow
 
+_WIDEST_FACTOR = 1000.0
+"""An interval between so many times less and so many times more says nothing, and there is none."""
+
 
 def jackknife_interval(
     values: NDArray[np.float64], replicates: NDArray[np.float64], scales: tuple[Scale, ...]
@@ -44,7 +47,8 @@ def jackknife_interval(
 
     Returns:
       [M] and [M]. nan where there are fewer than LEAST_CLUSTERS clusters, where a metric has no value with one of them
-      left out (as AUC, if all positive rows lie in one), and where leaving out changes nothing.
+      left out (as AUC, if all positive rows lie in one), where leaving out changes nothing, and where a ratio might be
+      a thousand times as large or as small.
     """
     clusters = len(replicates)
     nothing = np.full(len(values), np.nan)
@@ -72,6 +76,8 @@ def _ends(value: float, half: float, scale: Scale) -> tuple[float, float]:
         return math.nan, math.nan
     if scale == "log":
         factor = math.exp(min(half / value, _LARGEST))
+        if factor > _WIDEST_FACTOR:
+            return math.nan, math.nan
         return value / factor, value * factor
     if value >= 1:
         return math.nan, math.nan

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tandem.components.evaluator.results import MetricValue, Verdict
 from tandem.components.metrics.catalog import METRICS
+from tandem.components.metrics.intervals import LEAST_CLUSTERS
 from tandem.components.metrics.slice_key import SliceKey, slice_text
 from tandem.components.run_report import wording
 
@@ -128,6 +129,28 @@ def counted(metrics: Metrics, output: str) -> str:
         for name, number in numbers.items()
         if wording.is_number(number) and (number or name not in wording.COUNTS_IF_ANY)
     )
+
+
+def no_intervals(metrics: Metrics, outputs: Sequence[str], grouped: bool) -> str:
+    """Says why an evaluation has no intervals, to follow "since"; empty where that is not known.
+
+    Args:
+      metrics: Of the evaluation.
+      outputs: Of the model.
+      grouped: Whether rows belong to users.
+    """
+    rows = [metrics.number(output, "example_count") for output in outputs]
+    positives = [metrics.number(output, "positive_count") for output in outputs]
+    if any(math.isnan(number) for number in (*rows, *positives)):
+        return ""
+    of = "users" if grouped else "rows"
+    if max(rows, default=0) < LEAST_CLUSTERS:
+        return f"there are fewer than {LEAST_CLUSTERS} rows"
+    if max(positives, default=0) == 0:
+        return "no row is positive"
+    if max(positives) == 1:
+        return "one row alone is positive"
+    return f"the rows, or the positive ones, are those of too few {of}"
 
 
 def slices(metrics: Metrics, outputs: Sequence[str], verdict: Verdict, min_examples: int) -> list[ComparedSlice]:

@@ -17,6 +17,7 @@ import jinja2
 import plotly.offline
 from markupsafe import Markup
 
+from tandem.components.evaluator.evidence import output_text
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT
 from tandem.components.log_example_gen.records import reason
 from tandem.components.metrics.slice_key import slice_text
@@ -54,7 +55,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=wording, slice_text=slice_text, NONE=wording.NONE)
+    environment.globals.update(words=wording, slice_text=slice_text, output_text=output_text, NONE=wording.NONE)
     return environment
 
 
@@ -103,6 +104,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "shift_charts": shifted,
         "unknown_chart": unknown,
         "has_intervals": metrics.has_intervals,
+        "no_intervals": comparison.no_intervals(metrics, names, facts.group_by is not None),
         "accounts": [_account(source, [split.name for split in facts.splits]) for source in facts.sources or ()],
         "meanings": _meanings(facts.sources or ()),
         "statistics": _by_feature(facts.statistics),

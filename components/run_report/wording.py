@@ -168,6 +168,8 @@ def headline(facts: Facts) -> str:
     if verdict.blessed:
         kept = len(verdict.kept)
         what = f"the model keeps {_bounds(kept)} that could be checked" if kept else "the model keeps every bound"
+        if verdict.thin:
+            return f"Ship it, on thin evidence: {what}{_pushed(facts.push)}, but {verdict.thin[0]}."
         return f"Ship it: {what}{_pushed(facts.push)}."
     broken = len(verdict.reasons)
     of = broken + len(verdict.kept)

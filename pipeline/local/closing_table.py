@@ -81,6 +81,8 @@ def lines(result: RunResult) -> Iterator[str]:
         yield f"            [red]-[/] {escape(finding.text)}"
     if len(result.verdict.reasons) > _MOST_REASONS:
         yield f"            - and {len(result.verdict.reasons) - _MOST_REASONS} more, in verdict.json"
+    for text in result.verdict.thin:
+        yield f"            [yellow]-[/] on thin evidence: {escape(text)}"
     for findings, words in (
         (result.verdict.undefined, "have no value there"),
         (result.verdict.too_small, "have too few rows"),

@@ -77,3 +77,12 @@ def test_rows_taken_for_independent_would_not_cover() -> None:
 
     found = coverage(Independent("", 100, (30,), -1.0, between=1.5, within=0.5), repetitions=100, seed=1)
     assert found["good", "log_loss"][0] < 0.85
+
+
+def test_a_ratio_that_may_be_anything_has_no_interval() -> None:
+    # Of 12 clusters one has most of the positives: calibration without it is 40 times as large.
+    replicates = np.append(np.full(11, 1.0), 40.0)[:, None]
+    low, high = jackknife_interval(np.array([1.0]), replicates, ("log",))
+    assert np.isnan([low[0], high[0]]).all()
+    low, high = jackknife_interval(np.array([1.0]), np.append(np.full(11, 1.0), 1.4)[:, None], ("log",))
+    assert 0.001 < low[0] < 1 < high[0] < 1000

@@ -138,3 +138,58 @@ def test_anonymous_rows_are_counted_where_there_are_some(full):
     assert "1,234 rows that name no user, left out of GAUC." in page.build(
         dataclasses.replace(full, metrics=(*full.metrics, anonymous))
     )
+
+
+def plain(facts):
+    """The text of a page."""
+    text = re.sub(r"<(script|style)\b.*?</\1>", "", page.build(facts), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text).replace("&#39;", "'"))
+
+
+def over_all_rows(counts, output="click"):
+    values = [MetricValue("candidate", (), output, name, value) for name, value in counts.items()]
+    return (*values, MetricValue("candidate", (), output, "auc", 0.7))
+
+
+@pytest.mark.parametrize(
+    ("rows", "positives", "reason"),
+    [
+        (9, 4, "since there are fewer than 10 rows:"),
+        (90, 0, "since no row is positive:"),
+        (90, 1, "since one row alone is positive:"),
+        (90, 4, "since the rows, or the positive ones, are those of too few users:"),
+    ],
+)
+def test_why_there_are_no_intervals(bare, rows, positives, reason):
+    metrics = over_all_rows({"example_count": rows, "positive_count": positives})
+    text = plain(dataclasses.replace(bare, outputs=bare.outputs[:1], metrics=metrics))
+    assert f"This evaluation has no intervals, {reason} whether a difference is more than chance" in text
+    assert ("No row is positive: there is no AUC" in text) is (positives == 0)
+
+
+def test_why_there_are_no_intervals_may_be_unknown(bare):
+    assert "This evaluation has no intervals: whether" in plain(bare)
+
+
+def test_one_unknown_interval_among_others_is_said(full):
+    known = [
+        each for each in full.metrics if (each.model, each.output, each.metric) != ("candidate", "click", "calibration")
+    ]
+    unknown = MetricValue("candidate", (), "click", "calibration", 0.4)
+    assert "0.400 interval unknown" in plain(dataclasses.replace(full, metrics=(*known, unknown)))
+
+
+def test_an_output_that_is_called_by_a_number_reads_well(full):
+    output = dataclasses.replace(full.outputs[0], name="4", task="4", label="4")
+    text = plain(dataclasses.replace(full, outputs=(output,)))
+    assert "'4' The probability that the label 4 is 1, judged on all rows" in text
+
+
+def test_further_thin_evidence_stands_below_the_headline(full, bare):
+    thin = ("click has 3 positive rows", "sale has no positive rows")
+    assert "Thin evidence as well: sale has no positive rows." in plain(
+        dataclasses.replace(bare, verdict=dataclasses.replace(bare.verdict, thin=thin))
+    )
+    assert "The evidence is thin: click has 3 positive rows; sale has no positive rows." in plain(
+        dataclasses.replace(full, verdict=dataclasses.replace(full.verdict, thin=thin))
+    )

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -75,3 +76,12 @@ def test_the_bounds_are_counted(full, bare):
         "1 check did not count: no value there (rows of one class only, say).",
         "1 check did not count: fewer rows than the bound asks for.",
     ]
+
+
+def test_thin_evidence_is_in_the_headline(bare):
+    thin = "click has 3 positive rows in the evaluation"
+    verdict = dataclasses.replace(bare.verdict, thin=(thin, "sale has no positive rows in the evaluation"))
+    assert wording.headline(dataclasses.replace(bare, verdict=verdict)) == (
+        "Ship it, on thin evidence: the model keeps every bound, and is pushed as version 1795, "
+        "but click has 3 positive rows in the evaluation."
+    )

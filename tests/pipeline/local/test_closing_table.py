@@ -176,3 +176,10 @@ def test_without_users_there_is_no_gauc(result):
     text = shown(dataclasses.replace(result, metrics=without))
     assert "GAUC" not in text
     assert "0.7123" in text
+
+
+def test_thin_evidence_is_told(result):
+    verdict = dataclasses.replace(result.verdict, thin=("click has 3 positive rows in the evaluation",))
+    assert "- on thin evidence: click has 3 positive rows in the evaluation" in shown(
+        dataclasses.replace(result, verdict=verdict)
+    )
