@@ -35,6 +35,7 @@ class Counts:
         they could belong to (see `attribution.leads`).
       positive_rows: By label, the rows that make it 1, the bad ones among them.
       lost_positives: By label and reason, those of them that are bad.
+      id_forms: By column with ids and form of these (see `id_forms.id_forms`), an example.
       not_final: By split and label, the examples whose label may still change after the end of the logs.
       first_us: The earliest impression, in microseconds since 1970; None: there is no time.
       last_us: The latest one.
@@ -49,6 +50,7 @@ class Counts:
     leads: dict[str, Counter[str]] = field(default_factory=dict)
     positive_rows: Counter[str] = field(default_factory=Counter)
     lost_positives: dict[str, Counter[str]] = field(default_factory=dict)
+    id_forms: dict[str, dict[str, str]] = field(default_factory=dict)
     not_final: dict[str, Counter[str]] = field(default_factory=dict)
     first_us: int | None = None
     last_us: int | None = None
@@ -126,6 +128,9 @@ def merged(counts: Iterable[Counts]) -> Counts:
         ):
             for name, counter in numbers.items():
                 into.setdefault(name, Counter()).update(counter)
+        for column, forms in one.id_forms.items():
+            known = total.id_forms.setdefault(column, {})
+            known.update((form, min(known.get(form, example), example)) for form, example in forms.items())
         times += [time for time in (one.first_us, one.last_us) if time is not None]
         ends += [one.observed_until_us] if one.observed_until_us is not None else []
     return dataclasses.replace(

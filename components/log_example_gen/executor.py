@@ -28,6 +28,7 @@ from tandem.components.log_example_gen.counts import (
 )
 from tandem.components.log_example_gen.dates import describe_period, describe_us
 from tandem.components.log_example_gen.faults import asked_for, faults
+from tandem.components.log_example_gen.id_forms import describe_id_forms
 from tandem.components.log_example_gen.labelled import unreadable
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, reason
@@ -131,6 +132,8 @@ def _describe_artifacts(examples: Artifact, quarantine: Artifact, counts: Counts
 def _tell_oddities(counts: Counts, plan: Plan) -> None:
     for column, number in sorted(counts.unreadable.items()):
         _LOG.warning("column '%s': %s values are no numbers and count as missing", column, f"{number:,}")
+    for line in describe_id_forms(counts.id_forms):
+        _LOG.warning("%s", line)
     for split in plan.logs.split.periods():
         if counts.examples(split) == 0:
             continue

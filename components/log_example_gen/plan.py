@@ -170,6 +170,12 @@ class Plan:
         added = {name for side in self.sides for name in side.adds}
         return {name: column for name, column in self.columns.items() if name not in added}
 
+    def ids_of(self, source: Source) -> list[str]:
+        """Returns the columns of a source that hold ids: keys, and what becomes a category."""
+        ids = {*source.keys, *(side.key for side in self.logs.side_tables)}
+        ids |= {name for name, column in self.columns.items() if column.kind == "bytes" and column.separator is None}
+        return [name for name in source.columns if name in ids]
+
 
 def all_files(logs: LogSettings, data_dir: str) -> dict[str, tuple[SourceFile, ...]]:
     """Returns the files of each source by its name.

@@ -15,6 +15,7 @@ import polars as pl
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT
 from tandem.components.log_example_gen.dates import describe_period, describe_us
 from tandem.components.log_example_gen.examples import to_record_batch
+from tandem.components.log_example_gen.id_forms import describe_id_forms
 from tandem.components.log_example_gen.records import reason, stack
 from tandem.models.training.stages import few_steps, steps_of
 from tandem.pipeline.doctor.check import Check
@@ -54,6 +55,7 @@ def judge(plan: Plan, first: FirstRows, training: TrainingSettings) -> Iterator[
         yield from _labels(plan, first)
         yield from _steps(plan, first, training)
     yield from _numbers(plan, first)
+    yield from (Check("warn", line) for line in describe_id_forms(first.counts.id_forms))
     for side in plan.sides:
         yield from _matches(plan, first, side)
 

@@ -13,6 +13,7 @@ from tandem.components.example_validator.distances import describe, read_distanc
 from tandem.components.log_example_gen.counts import Counts, describe_lost, describe_not_final
 from tandem.components.log_example_gen.counts import describe as describe_counts
 from tandem.components.log_example_gen.executor import COUNTS_FILE
+from tandem.components.log_example_gen.id_forms import describe_id_forms
 from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
 from tandem.components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY
 from tandem.components.run_report.executor import REPORT_FILE
@@ -82,4 +83,5 @@ def counts(config: Config, quarantine: str) -> list[str]:
         found.rows[source] = found.rows.pop(source)
     judged = "left out of the evaluation" if config.evaluation.final_labels_only else "evaluated all the same"
     late = [f"{line}; {judged}" if " eval examples" in line else line for line in describe_not_final(found)]
-    return [*describe_counts(found, list(config.logs.split.periods())), *describe_lost(found), *late]
+    lines = [*describe_counts(found, list(config.logs.split.periods())), *describe_lost(found), *late]
+    return [*lines, *describe_id_forms(found.id_forms)]

@@ -13,6 +13,7 @@ from tandem.components.log_example_gen.beam_steps.outputs import by_reason, coun
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import KEPT, Counts, merged
 from tandem.components.log_example_gen.examples import features_of
+from tandem.components.log_example_gen.id_forms import id_forms
 from tandem.components.log_example_gen.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.quarantine import malformed_rows
 from tandem.components.log_example_gen.readers.registry import read_file
@@ -44,7 +45,7 @@ class _ReadFiles(beam.DoFn):
     def _sound(self, source: Source, index: int) -> Iterator[tuple[pl.DataFrame, list[pl.DataFrame], Counts]]:
         """Reads a file and gives, per block, the usable rows, the others, and how many there were and are lost."""
         times_of = TimeCheck(source.name, source.files[index].name, source.time, source.bounds)
-        for block in self._blocks(source, index):
+        for number, block in enumerate(self._blocks(source, index)):
             rows, listed = single_values(block.rows.with_columns(pl.lit(index, pl.Int32).alias(FILE)), source.single)
             asked_for = self._asked_for(source, rows)
             left_out = len(rows) - len(asked_for)
@@ -64,6 +65,8 @@ class _ReadFiles(beam.DoFn):
             lost = [lost_positives(some, source.name, self._plan) for some in rejects]
             rejects += [listed, malformed_rows(block.malformed, index)]
             counts = Counts(rows=Counter({source.name: len(block.rows) + len(block.malformed)}))
+            if number == 0:
+                counts.id_forms.update(id_forms(block.rows, self._plan.ids_of(source), source.files[index].name))
             outcomes = Counter({NOT_ASKED_FOR.name: left_out}) if source.spec.where else Counter[str]()
             counts.outcomes[source.name] = sum((by_reason(some) for some in rejects), outcomes)
             yield rows, rejects, merged([counts, positive, *lost])

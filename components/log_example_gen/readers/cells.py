@@ -45,4 +45,6 @@ def _scalar_text(value: pl.Expr, dtype: Any) -> pl.Expr:
     if dtype.is_float():
         whole = value.is_finite() & (value == value.round()) & (value.abs() < EXACT_IN_DOUBLE)
         return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
+    if dtype.is_decimal():
+        return value.cast(pl.String).str.replace(r"\.0+$", "")
     return value.cast(pl.String)

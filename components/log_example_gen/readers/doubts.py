@@ -46,7 +46,7 @@ def delimiter_doubt(names: Sequence[str], dialect: Dialect) -> str:
 def _header_doubt(names: Sequence[str], dialect: Dialect) -> str:
     data = [name for name in names if _DATA.fullmatch(name)]
     empty_or_repeated = sum(not name.strip() or names.count(name) > 1 for name in names)
-    if not data and empty_or_repeated < 2:
+    if not data and empty_or_repeated < max(2, len(names) / 2):
         return ""
     row = dialect.delimiter.join(names)
     shown = row if len(row) <= _LONGEST else f"{row[:_LONGEST]}..."

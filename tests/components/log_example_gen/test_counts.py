@@ -32,6 +32,7 @@ def test_the_file_is_sorted_and_says_what_there_is_not() -> None:
     assert json.loads(COUNTS.to_json()) == {
         "first_us": 7,
         "last_us": 7,
+        "id_forms": {},
         "leads": {},
         "lost_positives": {},
         "not_final": {"train": {"buy": 1}},

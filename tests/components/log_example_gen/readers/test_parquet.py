@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -45,3 +46,10 @@ def test_parquet_of_nested_columns_or_none_at_all_is_an_error(read: Read, tmp_pa
         read(tmp_path, "a.parquet", None, ["id"])
     with pytest.raises(LogsError, match=r"b\.parquet cannot be read"):
         read(tmp_path, "b.parquet", b"nothing of the kind", ["id"])
+
+
+def test_parquet_whole_decimals_are_ids_as_whole_numbers_are(read: Read, tmp_path: Path) -> None:
+    values = [Decimal("7.00"), Decimal("10.50"), None, Decimal("100.00"), Decimal("-0.05")]
+    parquet.write_table(pa.table({"id": pa.array(values, pa.decimal128(9, 2))}), tmp_path / "a.parquet")
+    rows, _ = read(tmp_path, "a.parquet", None, ["id"])
+    assert [row[0] for row in rows] == ["7", "10.50", "", "100", "-0.05"]
