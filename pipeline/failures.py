@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tandem.pipeline.configuration.config import Config
+
 
 class RunError(Exception):
     """A run that cannot start or go on, for a reason that the message tells in full."""
@@ -63,6 +65,17 @@ def _last_message(text: str) -> str:
     """What follows the last `Kind: ` that begins a line."""
     *_, start = [0, *(match.end() for match in _ERROR_LINE.finditer(text))]
     return text[start:].strip()
+
+
+def with_advice(message: str, config: Config) -> str:
+    """Adds to a message what the configuration's defaults have to do with it."""
+    users = config.evaluation.group_by
+    if "group_by" in config.evaluation.model_fields_set or f"column '{users}' is in no source" not in message:
+        return message
+    return (
+        f"{message}\nUsers are looked for in '{users}' unless 'evaluation.group_by' names another column; where there "
+        "are no users, write 'group_by: null'"
+    )
 
 
 def paragraph(failure: ComponentFailed, log_file: Path) -> str:

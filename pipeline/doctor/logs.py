@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.pipeline.doctor.check import Check
+from tandem.pipeline.failures import with_advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def data_files(config: Config, found: list[Plan] | None = None) -> Iterator[Chec
     try:
         plan = make_plan(config.logs, config.columns(), config.labels(), config.data_folder)
     except (LogsError, OSError) as error:
-        yield from (Check("fail", line) for line in str(error).splitlines())
+        yield from (Check("fail", line) for line in with_advice(str(error), config).splitlines())
         return
     yield from (Check("warn", remark) for remark in plan.remarks)
     for source in (*plan.streams, *plan.sides):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tandem.pipeline import environment
-from tandem.pipeline.failures import ComponentFailed, Interrupted, RunError, paragraph
+from tandem.pipeline.failures import ComponentFailed, Interrupted, RunError, paragraph, with_advice
 from tandem.pipeline.local import output_folder, progress, run_log
 from tandem.pipeline.local.run_result import ComponentRun, RunResult
 
@@ -82,7 +82,7 @@ def working(config: Config, what: str, console: Console | None = None) -> Iterat
         except ComponentFailed as failure:
             _LOG.debug("%s", failure, exc_info=failure.error)
             logging.getLogger(__name__).error("%s", failure, exc_info=failure.error)
-            raise RunError(paragraph(failure, log_file)) from failure.error
+            raise RunError(with_advice(paragraph(failure, log_file), config)) from failure.error
         except KeyboardInterrupt:
             raise Interrupted("the pipeline's set-up") from None
 

@@ -202,3 +202,11 @@ def test_files_in_two_splits_and_globs_that_match_nothing(found):
     ]
     (text,) = found(files, settings.replace("SPLIT", "c.csv"))["fail"]
     assert "'c.csv' matches none of the table's files" in text
+
+
+def test_without_a_column_of_users_it_is_said_what_to_write(found):
+    files = {"log.csv": table(rows(10, TRAIN), rows(4, EVAL)), **ITEMS}
+    failed = found(files, TABLE.replace("group_by: null, ", ""))["fail"]
+    assert failed[0].startswith("column 'user_id' is in no source of the examples")
+    assert failed[1].endswith("where there are no users, write 'group_by: null'")
+    assert len(found(files, TABLE.replace("group_by: null", "group_by: user_id"))["fail"]) == 1
