@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FEW_POSITIVES = 10
 """With fewer positive rows an output is hardly judged at all."""
 
+MANY_POSITIVES = 100
+"""With fewer, it is told where there is no interval of AUC."""
+
 WIDE_AUC = 0.2
 """An interval of AUC that is wider leaves open whether the model ranks well or not at all."""
 
@@ -51,8 +54,7 @@ def _doubts(measured: Mapping[str, MetricValue]) -> Iterator[str]:
     positives, auc = measured.get("positive_count"), measured.get("auc")
     if positives is None or math.isnan(positives.value):
         return
-    few = positives.value < FEW_POSITIVES
-    if few:
+    if positives.value < FEW_POSITIVES:
         number = f"{positives.value:,.0f}" if positives.value else "no"
         yield f"{number} positive row{'' if positives.value == 1 else 's'} in the evaluation"
     if auc is None or math.isnan(auc.value):
@@ -60,5 +62,5 @@ def _doubts(measured: Mapping[str, MetricValue]) -> Iterator[str]:
     if not (math.isnan(auc.low) or math.isnan(auc.high)):
         if auc.high - auc.low > WIDE_AUC:
             yield f"an AUC that may be anything from {auc.low:.2f} to {auc.high:.2f}"
-    elif few:
+    elif positives.value < MANY_POSITIVES:
         yield "an AUC whose interval is unknown"

@@ -28,6 +28,7 @@ def _metrics(positives: float, low: float, high: float, output: str = "click", a
             "click has 3 positive rows in the evaluation and an AUC that may be anything from 0.02 to 0.99",
         ),
         (1, math.nan, math.nan, "click has 1 positive row in the evaluation and an AUC whose interval is unknown"),
+        (99, math.nan, math.nan, "click has an AUC whose interval is unknown"),
         (9, 0.65, 0.75, "click has 9 positive rows in the evaluation"),
         (500, 0.55, 0.76, "click has an AUC that may be anything from 0.55 to 0.76"),
     ],
@@ -41,7 +42,7 @@ def test_without_a_positive_there_is_no_auc_to_speak_of() -> None:
     assert thin_evidence(metrics, ["click"]) == ("click has no positive rows in the evaluation",)
 
 
-@pytest.mark.parametrize(("positives", "low", "high"), [(10, 0.61, 0.8), (5000, math.nan, math.nan), (math.nan, 0, 1)])
+@pytest.mark.parametrize(("positives", "low", "high"), [(10, 0.61, 0.8), (100, math.nan, math.nan), (math.nan, 0, 1)])
 def test_what_is_well_known_or_not_counted_is_not_told(positives: float, low: float, high: float) -> None:
     assert thin_evidence(_metrics(positives, low, high), ["click"]) == ()
 
