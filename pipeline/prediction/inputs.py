@@ -25,6 +25,8 @@ from tandem.components.log_example_gen.sources import LogsError, SourceFile, fil
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from fsspec import AbstractFileSystem
+
     from tandem.components.log_example_gen.readers.block import Block
     from tandem.components.log_example_gen.settings import (
         EventStream,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         TimeColumn,
     )
 
+_FIRST_BYTES = 1 << 16
 _OF_TEXT_FILES = frozenset({"format", "columns", "delimiter", "quoting", "escape", "encoding"})
 
 
@@ -60,20 +63,21 @@ class InputFile:
         return read_file(system, self.source, self.spec, columns)
 
 
-def find(paths: Sequence[str], logs: LogSettings | None) -> tuple[InputFile, ...]:
+def find(paths: Sequence[str], logs: LogSettings | None, labels: Sequence[str] = ()) -> tuple[InputFile, ...]:
     """Finds the files to score, and their columns.
 
     Args:
       paths: Paths or URIs.
       logs: How the impressions (or the labelled table) are read; these files are read alike. None: by their endings.
+      labels: The labels, whose columns a file without a header may lack.
 
     Raises:
       LogsError: There is no such file, or it cannot be read.
     """
-    return tuple(_input_file(path, logs) for path in paths)
+    return tuple(_input_file(path, logs, labels) for path in paths)
 
 
-def _input_file(path: str, logs: LogSettings | None) -> InputFile:
+def _input_file(path: str, logs: LogSettings | None, labels: Sequence[str]) -> InputFile:
     remote = "://" in path
     if not remote and not Path(path).is_file():
         raise LogsError(f"{path}: there is no such file")
@@ -83,7 +87,27 @@ def _input_file(path: str, logs: LogSettings | None) -> InputFile:
     source = dataclasses.replace(source, name=path)
     spec = _spec(path, logs)
     system, _ = filesystem(folder)
+    unlabelled = _without_labels(spec, logs, labels)
+    if unlabelled is not None and _malformed(system, source, unlabelled) < _malformed(system, source, spec):
+        spec = unlabelled
     return InputFile(folder, source, spec, read_columns(system, source, spec))
+
+
+def _without_labels(spec: Files, logs: LogSettings | None, labels: Sequence[str]) -> Files | None:
+    """Returns how a file without a header is read that lacks the labels of its table; None: that cannot be."""
+    if logs is None or logs.table is None or not spec.columns:
+        return None
+    said = {label: settings.column or label for label, settings in logs.table.labels.items()}
+    columns = {said.get(label, label) for label in labels}
+    others = tuple(name for name in spec.columns if spec.rename.get(name, name) not in columns)
+    return spec.model_copy(update={"columns": others}) if 0 < len(others) < len(spec.columns) else None
+
+
+def _malformed(system: AbstractFileSystem, source: SourceFile, spec: Files) -> int:
+    """Returns how many of a file's first lines cannot be read in some way."""
+    first = spec.rename.get(spec.columns[0], spec.columns[0])
+    block = next(read_file(system, source, spec, (first,), _FIRST_BYTES), None)
+    return 0 if block is None else len(block.malformed)
 
 
 def _spec(path: str, logs: LogSettings | None) -> Files:

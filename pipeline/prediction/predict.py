@@ -105,8 +105,8 @@ def write(
     if not files:
         raise ValueError("name at least one file to score")
     wanted = outputs.format_of(output, file_format)
-    logs, data_dir, folder = _resolved(what, data, overrides)
-    found = inputs.find(files, logs)
+    logs, labels, data_dir, folder = _resolved(what, data, overrides)
+    found = inputs.find(files, logs, labels)
     model = scorer.Scorer(scorer.find(folder))
     examples = inputs.Examples(model.inputs, found, logs, data_dir)
     kept = _kept(keep, found, model.outputs)
@@ -128,14 +128,17 @@ def write(
     return told
 
 
-def _resolved(what: str, data: str | None, overrides: Sequence[str]) -> tuple[LogSettings | None, str, str]:
-    """Returns the logs, the folder of the logs and the folder of the model (a version's, or that of all versions)."""
+def _resolved(
+    what: str, data: str | None, overrides: Sequence[str]
+) -> tuple[LogSettings | None, tuple[str, ...], str, str]:
+    """Returns the logs, the labels, the folder of the logs and that of the model (a version's, or of all versions)."""
     if Path(what).is_dir() and built_in.find(what) is None:
         if data or overrides:
             raise ValueError("--data and --set go with a configuration: tandem predict CONFIG FILE")
-        return None, ".", what
+        return None, (), ".", what
     loaded = config.load(what, data, overrides)
-    return loaded.logs, loaded.data_folder, model_folder(str(loaded.push_dir), loaded.model_name)
+    labels = tuple(label.name for label in loaded.labels())
+    return loaded.logs, labels, loaded.data_folder, model_folder(str(loaded.push_dir), loaded.model_name)
 
 
 def _kept(keep: Sequence[str] | None, files: Sequence[inputs.InputFile], names: Sequence[str]) -> tuple[str, ...]:

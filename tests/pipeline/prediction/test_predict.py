@@ -155,6 +155,43 @@ def test_a_file_of_a_known_ending_is_what_it_ends_in(shop, tmp_path):
     assert pl.read_csv(out).row(0) == pytest.approx((0.2, 0.2, 0.07))
 
 
+TABLE = """
+name: shop
+data_dir: logs
+logs:
+  table:
+    files: "*.txt"
+    format: csv
+    delimiter: tab
+    columns: [answer, old, tags, price, hour]
+    rename: {old: user_id}
+    labels: {click: {column: answer}}
+  split: {train: {files: a.txt}, eval: {files: b.txt}}
+features:
+  - {name: user, column: user_id, kind: categorical}
+  - {name: tags, kind: bag, separator: ","}
+  - {name: price, kind: numeric}
+  - {name: hour, kind: categorical}
+tasks: [{name: click}]
+evaluation: {group_by: user_id, thresholds: [{metric: auc, output: click, at_least: 0.6}]}
+"""
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_file_without_a_header_may_lack_the_labels(shop, model, tmp_path, labelled):
+    """That is how test files are given away. The columns have names in the configuration only."""
+    shop.write_text(f"{TABLE}\npush: {{directory: {model.parent}}}\n")
+    rows = [["u1", "a,b", "20", "7"], ["u2", "", "\\N", "0"]]
+    path, out = tmp_path / "test.txt", tmp_path / "scores.csv"
+    path.write_text("".join("\t".join(["1", *row] if labelled else row) + "\n" for row in rows))
+    told = write(str(shop), [str(path)], str(out), keep=["user_id"])
+    found = pl.read_csv(out)
+    assert found.columns == ["user_id", "p_click", "p_sale_given_click", "p_click_and_sale"]
+    assert found.row(0)[1:] == pytest.approx((0.2, 0.2, 0.07))
+    assert found.row(1)[1:] == pytest.approx((0, 0.5, 0))
+    assert told.malformed == 0
+
+
 def test_rows_without_a_time_have_no_scores(shop, tmp_path):
     path, out = tmp_path / "new.txt", tmp_path / "scores.csv"
     path.write_text("user|item_id|at\n" + "".join(f"u{n}|i1|{'soon' if n == 3 else 1709276400}\n" for n in range(30)))
