@@ -6,19 +6,19 @@ Everything here is a guess, and is told as one: a user reads the file that comes
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.settings import TimeColumn
+import polars as pl
+
 from tandem.components.log_example_gen.times import moment_us
-from tandem.pipeline.starter.profile import Profile, TimeUnit, profile, words_of
+from tandem.pipeline.starter.event_log import MOST_KINDS, EventLog, event_log, speaks_of_events
+from tandem.pipeline.starter.findings import CannotGuess, Guess, Role, Sample, Side, Stream
+from tandem.pipeline.starter.label_guess import answers, graded_label
+from tandem.pipeline.starter.profile import profile, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    import polars as pl
-
-Role = Literal["impressions", "clicks", "conversions", "table"]
 
 _ROLE_WORDS: dict[Role, tuple[str, ...]] = {
     "impressions": ("impression", "impressions", "imp", "imps", "exposure", "exposures", "shown", "pv", "views"),
@@ -28,14 +28,9 @@ _ROLE_WORDS: dict[Role, tuple[str, ...]] = {
         *("sale", "sales", "install", "installs", "payment", "payments", "transaction", "transactions"),
     ),
 }
-_CLICK_WORDS = {"click", "clicked", "clk", "is_click", "ctr"}
-_LABEL_WORDS = {
-    *_CLICK_WORDS,
-    *("label", "conversion", "converted", "conv", "cvr", "purchase", "purchased", "buy", "bought", "order", "ordered"),
-    *("like", "liked", "view", "cart", "install", "attributed", "target", "response", "effective"),
-}
 _USER_WORDS = {"user", "uid", "userid", "member", "customer", "visitor", "account", "uuid", "ip"}
 _ITEM_WORDS = {
+    "session",
     "item",
     "product",
     "ad",
@@ -49,90 +44,9 @@ _ITEM_WORDS = {
     "brand",
     "creative",
 }
+_FILLED = 0.95
+_DAY_US = 86_400_000_000
 _EVENT_WORDS = {"event", "action", "behavior", "behaviour", "kind", "type"}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Files with the same columns, and some rows of the first.
-
-    Attributes:
-      files: A glob, or names, relative to the data folder.
-      rows: Rows as the readers give them: texts, or lists of texts.
-      names: What the files are called, without folder and endings.
-    """
-
-    files: tuple[str, ...]
-    rows: pl.DataFrame
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Stream:
-    """A stream or table and what was found in it.
-
-    Attributes:
-      sample: Its rows.
-      columns: By name.
-      time: The column that says when, and its unit.
-    """
-
-    sample: Sample
-    columns: Mapping[str, Profile]
-    time: tuple[str, TimeUnit] | None = None
-
-
-@dataclass(frozen=True)
-class Side:
-    """A table about users or items.
-
-    Attributes:
-      name: What it is called.
-      key: Its column that the impressions have, too.
-      stream: What is in it.
-    """
-
-    name: str
-    key: str
-    stream: Stream
-
-
-@dataclass
-class Guess:
-    """What the files seem to be.
-
-    Attributes:
-      streams: By role.
-      sides: Tables that are added by a key.
-      unused: Files that fit nowhere.
-      on: The columns by which events find their impression.
-      unique: Whether these name one impression.
-      event: The column of the conversions that names the kind of event, and the kinds.
-      labels: Of a labelled table, parents first.
-      first: The earliest time seen among impressions or rows.
-      last: The latest.
-      notes: What a user should know of how it was guessed.
-    """
-
-    streams: dict[Role, Stream] = field(default_factory=dict)
-    sides: list[Side] = field(default_factory=list)
-    unused: list[Sample] = field(default_factory=list)
-    on: tuple[str, ...] = ()
-    unique: bool = True
-    event: tuple[str, tuple[str, ...]] | None = None
-    labels: tuple[str, ...] = ()
-    first: datetime.datetime | None = None
-    last: datetime.datetime | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def main(self) -> Stream:
-        """The impressions, or the labelled table."""
-        return self.streams.get("impressions") or self.streams["table"]
-
-
-class CannotGuess(ValueError):
-    """The files do not look like logs that a configuration can be guessed for; the message says why."""
 
 
 def guess(samples: Sequence[Sample]) -> Guess:
@@ -144,7 +58,7 @@ def guess(samples: Sequence[Sample]) -> Guess:
     Raises:
       CannotGuess: There are neither impressions nor a table with labels.
     """
-    streams = [Stream(sample, {name: profile(sample.rows, name) for name in sample.rows.columns}) for sample in samples]
+    streams = [_stream(sample) for sample in samples]
     found = Guess()
     rest: list[Stream] = []
     for stream in streams:
@@ -154,8 +68,13 @@ def guess(samples: Sequence[Sample]) -> Guess:
         else:
             found.streams[role] = _timed(stream)
     found.streams = {role: found.streams[role] for role in _ROLE_WORDS if role in found.streams}
-    if "impressions" not in found.streams:
-        _take_table(found, rest)
+    if {"clicks", "conversions"} <= found.streams.keys() and "impressions" not in found.streams:
+        found.streams = {"impressions": found.streams.pop("clicks"), **found.streams}
+        found.notes.append(
+            "there are no impressions: clicks stand for them, and conversions belong to the latest click"
+        )
+    if "impressions" not in found.streams or len(found.streams) == 1:
+        _take_table_or_log(found, rest)
     _find_keys(found)
     for stream in rest:
         _take_side(found, stream)
@@ -166,7 +85,7 @@ def guess(samples: Sequence[Sample]) -> Guess:
 
 def user_column(stream: Stream, sides: Sequence[Side] = ()) -> str | None:
     """Returns the column that seems to name the user."""
-    candidates = [each for each in stream.columns.values() if each.words & _USER_WORDS and not each.unit]
+    candidates = [each for each in stream.columns.values() if each.words & _USER_WORDS and not each.time]
     keyed = [each for each in candidates if each.name in {side.key for side in sides} or "id" in each.words]
     best = keyed or candidates
     return max(best, key=lambda each: each.distinct).name if best else None
@@ -181,73 +100,123 @@ def _role(stream: Stream) -> Role | None:
 
 def _timed(stream: Stream) -> Stream:
     """Finds the time: of several columns the one that is filled most, then the one with most values."""
-    times = [each for each in stream.columns.values() if each.unit is not None]
+    times = [each for each in stream.columns.values() if each.time is not None]
     if not times:
         return stream
     best = max(times, key=lambda each: (each.filled, each.distinct))
-    return Stream(stream.sample, stream.columns, (best.name, best.unit or "s"))
+    return stream if best.time is None else Stream(stream.sample, stream.columns, (best.name, best.time))
 
 
-def _take_table(found: Guess, rest: list[Stream]) -> None:
-    """Finds the table that carries labels."""
+def _stream(sample: Sample) -> Stream:
+    return Stream(sample, {name: profile(sample.rows, name, sample.named) for name in sample.rows.columns})
+
+
+def _take_table_or_log(found: Guess, rest: list[Stream]) -> None:
+    """Finds the table that carries labels, or the log of several kinds of events."""
     candidates = [*rest, *found.streams.values()]
-    labelled = [(stream, labels) for stream in candidates if (labels := _labels(stream))]
-    if not labelled:
+    stream = _take_labelled(found, candidates) or _take_log(found, candidates) or _take_graded(found, candidates)
+    if stream is None and "impressions" in found.streams:
+        raise CannotGuess(
+            "there are impressions, but no file called clicks or conversions: name the files by what they are, or "
+            "write the configuration by hand (see the documentation of the configuration)"
+        )
+    if stream is None:
         names = "; ".join(f"{', '.join(each.sample.names[:3])}: {', '.join(each.columns)}" for each in candidates)
         raise CannotGuess(
             "these are neither streams (a file called impressions, another clicks) nor a table with labels (a column "
-            f"such as click or label that holds 0 and 1): {names}"
+            "such as click or label that holds 0 and 1, or a rating) nor a log of events (a column such as event or "
+            f"type that names their kinds): {names}"
         )
-    stream, labels = max(labelled, key=lambda each: (len(each[1]), len(each[0].sample.rows)))
     rest[:] = [each for each in candidates if each is not stream]
-    found.streams = {"table": _timed(stream)}
-    found.labels = labels
+    found.streams = {"table" if found.log is None else "impressions": _timed(stream)}
 
 
-def _labels(stream: Stream) -> tuple[str, ...]:
-    """Returns the columns that look like labels, the click first, then by how frequent they are."""
-    binary = [each for each in stream.columns.values() if each.binary and _words_of_label(each)]
-    return tuple(
-        each.name
-        for each in sorted(binary, key=lambda each: (not each.words & _CLICK_WORDS, -_positives(stream, each.name)))
-    )
+def _take_labelled(found: Guess, candidates: Sequence[Stream]) -> Stream | None:
+    labelled = [(each, labels) for each in candidates if (labels := answers(each.columns, each.sample.rows))]
+    if not labelled:
+        return None
+    stream, found.labels = max(labelled, key=lambda each: (len(each[1]), len(each[0].sample.rows)))
+    return stream
 
 
-def _words_of_label(column: Profile) -> bool:
-    return bool(column.words & _LABEL_WORDS) and not column.constant
+def _take_log(found: Guess, candidates: Sequence[Stream]) -> Stream | None:
+    logs = [(each, log) for each in candidates if (log := _event_log(each)) is not None]
+    if not logs:
+        return None
+    stream, found.log = max(logs, key=lambda each: len(each[0].sample.rows))
+    return stream
 
 
-def _positives(stream: Stream, name: str) -> int:
-    return int(stream.sample.rows.get_column(name).str.to_lowercase().is_in(["1", "true"]).sum())
+def _take_graded(found: Guess, candidates: Sequence[Stream]) -> Stream | None:
+    graded = [(each, label) for each in candidates if (label := graded_label(each.columns, each.sample.rows))]
+    if not graded:
+        return None
+    stream, label = max(graded, key=lambda each: len(each[0].sample.rows))
+    found.labels = (label,)
+    return stream
+
+
+def _event_log(stream: Stream) -> EventLog | None:
+    """Says what the kinds of events of a log mean; None: it is no such log."""
+    for column in stream.columns.values():
+        if not (column.words & _EVENT_WORDS and 1 < column.distinct <= MOST_KINDS and column.time is None):
+            continue
+        values = stream.sample.rows.get_column(column.name)
+        kinds = values.filter(values != "").value_counts(sort=True).get_column(column.name).to_list()
+        digits = all(kind.isdigit() for kind in kinds)
+        if len(_pair(stream, column.name)) > 1 and (digits or speaks_of_events(kinds)):
+            return event_log(column.name, kinds)
+    return None
+
+
+def _pair(stream: Stream, event: str) -> list[str]:
+    """Returns the columns of an event log that name the user and the item."""
+    others = [each for each in stream.columns.values() if each.name != event and each.time is None]
+    if stream.sample.named:
+        return [each.name for each in others if each.words & (_USER_WORDS | _ITEM_WORDS) and not each.separator]
+    # Without names: the two columns with most values, if these come again.
+    often = [each for each in others if not each.numeric and each.separator is None and not each.unique]
+    most = sorted(often, key=lambda each: -each.distinct)[:2]
+    return [each.name for each in others if each in most]
 
 
 def _find_keys(found: Guess) -> None:
     """Finds the columns that impressions share with clicks and conversions."""
     if "impressions" not in found.streams:
         return
-    if "clicks" not in found.streams:
-        raise CannotGuess(
-            "there are impressions, but no file called clicks: name the files by what they are, or write the "
-            "configuration by hand (see the documentation of the configuration)"
-        )
+    if found.log is not None:
+        found.on, found.unique = tuple(_pair(found.main, found.log.column)), False
+        return
     impressions = found.streams["impressions"]
     events = [stream for role, stream in found.streams.items() if role != "impressions"]
     shared = [
         each
         for each in impressions.columns.values()
-        if not each.unit and not each.separator and all(each.name in stream.columns for stream in events)
+        if not each.time
+        and not each.separator
+        and all(_is_filled(stream, each.name) for stream in (found.main, *events))
     ]
     unique = [each for each in shared if each.distinct >= 0.98 * max(each.filled, 1) and "id" in each.words]
     if unique:
         found.on = (max(unique, key=lambda each: each.distinct).name,)
         return
-    pair = [each.name for each in shared if each.words & (_USER_WORDS | _ITEM_WORDS)]
+    if impressions.sample.named:
+        pair = [each.name for each in shared if each.words & (_USER_WORDS | _ITEM_WORDS)]
+    else:
+        most = sorted(shared, key=lambda each: -each.distinct)[:2]
+        pair = [each.name for each in shared if each in most]
     if not pair:
         raise CannotGuess(
             "impressions, clicks and conversions share no column that could be their key; the impressions have "
             f"{', '.join(impressions.columns)}"
         )
     found.on, found.unique = tuple(pair), False
+
+
+def _is_filled(stream: Stream, name: str) -> bool:
+    """Whether a stream has a column that could be a key: a row without one belongs to nothing."""
+    column = stream.columns.get(name)
+    return column is not None and column.filled >= _FILLED * column.rows
 
 
 def _take_side(found: Guess, stream: Stream) -> None:
@@ -257,7 +226,7 @@ def _take_side(found: Guess, stream: Stream) -> None:
         for each in stream.columns.values()
         if each.name in found.main.columns and each.name not in found.on[:1] and each.distinct >= 0.98 * each.filled
     ]
-    keys = [each for each in keys if not each.unit and each.filled]
+    keys = [each for each in keys if not each.time and each.filled]
     own = [name for name in stream.columns if name not in found.main.columns]
     if not keys or not own:
         found.unused.append(stream.sample)
@@ -280,7 +249,7 @@ def _find_kinds(found: Guess) -> None:
     kinds = [
         each
         for each in conversions.columns.values()
-        if each.words & _EVENT_WORDS and not each.numeric and not each.unit and 1 <= each.distinct <= 8
+        if each.words & _EVENT_WORDS and not each.numeric and not each.time and 1 <= each.distinct <= 8
     ]
     if kinds:
         values = conversions.sample.rows.get_column(kinds[0].name)
@@ -292,9 +261,11 @@ def _find_period(found: Guess) -> None:
     """Finds the first and the last time of the sample."""
     if found.main.time is None:
         return
-    name, unit = found.main.time
-    times = found.main.sample.rows.select(moment_us(TimeColumn(column=(name,), unit=unit))).to_series().drop_nulls()
+    name, how = found.main.time
+    texts = found.main.sample.rows.select(pl.col(name).alias("t"))
+    times = texts.select(moment_us(how)).to_series().drop_nulls()
     if len(times):
+        found.days_only = bool((times % _DAY_US == 0).all())
         epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
         low, high = (times.quantile(q, "nearest") for q in (0.001, 0.999))
         found.first, found.last = (epoch + datetime.timedelta(microseconds=int(each or 0)) for each in (low, high))

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 from tandem import files
 from tandem.pipeline.configuration import built_in
-from tandem.pipeline.starter.guess import Guess, guess
+from tandem.pipeline.starter.guess import guess
 from tandem.pipeline.starter.samples import expanded, samples
 from tandem.pipeline.starter.text import configuration
 from tandem.validation.words import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from tandem.components.log_example_gen.settings import TimeColumn
+    from tandem.pipeline.starter.findings import Guess
+    from tandem.pipeline.starter.label_guess import LabelRule
 
 
 def write(name: str, patterns: Sequence[str], like: str | None = None, replace: bool = False) -> Iterator[str]:
@@ -47,7 +51,8 @@ def write(name: str, patterns: Sequence[str], like: str | None = None, replace: 
         return
     if not patterns:
         raise ValueError(
-            f"name the files of your logs: tandem init {name} FILE ... (or copy: --like {'|'.join(built_in.names())})"
+            f"name the files of your logs: tandem init {name} FILE ... (or copy one that comes with Tandem, such as "
+            "--like sample)"
         )
     folder, found = _guessed(patterns)
     files.write(target, configuration(name, os.path.relpath(folder), found))
@@ -68,16 +73,33 @@ def _readable(paths: Iterator[Path]) -> Iterator[Path]:
 
 def _told(found: Guess) -> Iterator[str]:
     for role, stream in found.streams.items():
-        time = f", time: {stream.time[0]} ({stream.time[1]})" if stream.time else ", no time"
+        time = f", time: {stream.time[0]} ({_how(stream.time[1])})" if stream.time else ", no time"
         yield f"  {role}: {', '.join(stream.sample.files)}{time}"
+        if not stream.sample.named:
+            yield f"    no header: the columns are called {', '.join(stream.columns)} by what is in them; name them"
+    if found.log is not None:
+        clicks = f", {found.log.clicked} is a click" if found.log.clicked else ""
+        follow = ", ".join(found.log.following) or "nothing"
+        yield f"  one log of events by '{found.log.column}': {found.log.shown} is an example{clicks}, then {follow}"
     for side in found.sides:
         yield f"  about {side.key}: {', '.join(side.stream.sample.files)}"
     if found.on:
         yield f"  joined by {', '.join(found.on)}{'' if found.unique else ' (last touch)'}"
     if found.labels:
-        yield f"  labels: {', '.join(found.labels)}"
+        yield f"  labels: {', '.join(map(_label, found.labels))}"
     for sample in found.unused:
         yield f"  not used: {', '.join(sample.files)}"
+
+
+def _label(label: LabelRule) -> str:
+    positive = label.settings.get("positive")
+    if positive is None:
+        return label.name
+    return f"{label.name} (where {label.column} is {positive if isinstance(positive, str) else positive[0]})"
+
+
+def _how(time: TimeColumn) -> str:
+    return time.unit or time.format or ""
 
 
 def _copied(like: str, name: str, target: Path) -> Iterator[str]:

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tandem.components.log_example_gen.settings import TimeColumn
-from tandem.components.log_example_gen.times import moment_us
+from tandem.pipeline.starter.time_guess import time_of
 
-TimeUnit = Literal["s", "ms", "us", "iso8601"]
-
-_UNITS: dict[TimeUnit, tuple[int, int]] = {"s": (10**8, 10**10), "ms": (10**11, 10**13), "us": (10**14, 10**16)}
-"""Between which numbers times from 1973 to 2286 lie."""
+if TYPE_CHECKING:
+    from tandem.components.log_example_gen.settings import TimeColumn
 
 _TIME_WORDS = {"time", "timestamp", "ts", "date", "datetime", "day", "hour", "at", "when", "timestep"}
 _ID_WORDS = {"id", "uid", "uuid", "guid", "key", "no", "number", "code", "hash", "index", "idx", "type", "zip"}
 _SEPARATORS = ("|", ";", "^", ",", " ")
+_DECIMAL_COMMA = r"^[-+]?\d{1,9},\d+$"
+_ANSWERS = {"0", "1", "false", "true", "f", "t", "no", "yes", "-1", "0.0", "1.0"}
 _FEW = 32
 """A whole number with at most so many different values is taken for a code."""
 
@@ -35,9 +34,11 @@ class Profile:
       rows: Rows of the sample.
       filled: Rows with a value.
       distinct: Different values among these.
-      unit: Of a time; None: it is none.
-      binary: Whether all values are 0 or 1, or false or true.
+      time: How it tells times, the column's name aside; None: it tells none.
+      binary: Whether all values are answers, such as 0 and 1, or false and true.
       numeric: Whether all values are numbers, and more than codes.
+      decimal: What stands before the fractions of numbers: a comma; None: a point, or no numbers.
+      largest: The largest number; None: not all are numbers.
       separator: Between the values of a cell that has several; None: one value. Empty: lists already.
     """
 
@@ -45,9 +46,11 @@ class Profile:
     rows: int
     filled: int
     distinct: int
-    unit: TimeUnit | None = None
+    time: TimeColumn | None = None
     binary: bool = False
     numeric: bool = False
+    decimal: str | None = None
+    largest: float | None = None
     separator: str | None = None
 
     @property
@@ -76,12 +79,13 @@ def words_of(name: str) -> set[str]:
     return {word for word in re.split(r"[^A-Za-z0-9]+", apart.lower()) if word}
 
 
-def profile(sample: pl.DataFrame, name: str) -> Profile:
+def profile(sample: pl.DataFrame, name: str, named: bool = True) -> Profile:
     """Looks at a column.
 
     Args:
       sample: Rows of texts, or lists of texts; an empty text is no value.
       name: The column.
+      named: Whether that is what the logs call it; False: they do not.
     """
     column = sample.get_column(name)
     if isinstance(column.dtype, pl.List):
@@ -92,36 +96,52 @@ def profile(sample: pl.DataFrame, name: str) -> Profile:
     found = Profile(name, len(column), filled, distinct)
     if not filled:
         return found
+    decimal = None
     numbers = values.cast(pl.Float64, strict=False)
+    if numbers.null_count():
+        commas = values.str.contains(_DECIMAL_COMMA)
+        read = values.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+        if int(commas.sum()) > 0.5 * filled and not read.null_count():
+            decimal, numbers = ",", read
     all_numbers = not numbers.null_count() and bool(numbers.is_finite().all())
+    called_so = any(word in _TIME_WORDS or word.endswith(("time", "stamp", "date")) for word in found.words)
     return Profile(
         name,
         len(column),
         filled,
         distinct,
-        unit=_unit(found.words, values, numbers if all_numbers else None),
-        binary=set(values.str.to_lowercase().unique()) <= {"0", "1", "true", "false"},
-        numeric=all_numbers and _is_quantity(found, numbers),
+        time=None if decimal else time_of(values, named and called_so, named),
+        binary=_are_answers(values),
+        numeric=all_numbers and (_is_quantity(found, numbers) if named else _is_amount(found, numbers)),
+        decimal=decimal,
+        largest=float(numbers.max()) if all_numbers else None,  # type: ignore[arg-type]
         separator=None if all_numbers else _separator(values),
     )
 
 
-def _unit(words: set[str], values: pl.Series, numbers: pl.Series | None) -> TimeUnit | None:
-    """Says what kind of time a column holds, if its name speaks of one and its values are such."""
-    if numbers is not None:
-        if not any(words & _TIME_WORDS or word.endswith(("time", "stamp", "date")) for word in words):
-            return None
-        low, high = numbers.quantile(0.01) or 0, numbers.quantile(0.99) or 0
-        return next((unit for unit, (least, most) in _UNITS.items() if least <= low and high < most), None)
-    read = values.to_frame("t").select(moment_us(TimeColumn(column=("t",), unit="iso8601"))).to_series()
-    return "iso8601" if read.null_count() <= 0.01 * len(values) else None
+def _are_answers(values: pl.Series) -> bool:
+    answers = set(values.str.to_lowercase().unique().head(len(_ANSWERS) + 1))
+    return answers <= _ANSWERS and len(answers) <= 2
+
+
+def _is_amount(column: Profile, numbers: pl.Series) -> bool:
+    """Tells amounts from codes where no name helps: fractions, or whole numbers of which most are small."""
+    if _has_fractions(numbers):
+        return True
+    middle, high = numbers.median(), numbers.max()
+    skewed = isinstance(middle, int | float) and isinstance(high, int | float) and 10 * abs(middle) < high
+    return column.distinct > _FEW and skewed
+
+
+def _has_fractions(numbers: pl.Series) -> bool:
+    return bool((numbers != numbers.round()).any())
 
 
 def _is_quantity(column: Profile, numbers: pl.Series) -> bool:
     """Tells amounts from codes: fractions, or many whole numbers that are not called an id."""
     if column.words & _ID_WORDS:
         return False
-    if bool((numbers != numbers.round()).any()):
+    if _has_fractions(numbers):
         return True
     return column.distinct > _FEW and not column.unique
 

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from tandem.pipeline.configuration import config
-from tandem.pipeline.starter.guess import CannotGuess, Sample, guess, user_column
+from tandem.pipeline.starter.findings import CannotGuess, Sample
+from tandem.pipeline.starter.guess import guess, user_column
 from tandem.pipeline.starter.text import configuration
 
 ROWS, DAYS = 400, 10
@@ -106,7 +107,7 @@ def test_a_table_with_labels(tmp_path):
     )
     found = guess([table])
     assert list(found.streams) == ["table"]
-    assert found.labels == ("is_click", "long view")
+    assert tuple(label.name for label in found.labels) == ("is_click", "long view")
     settings = loaded(found, tmp_path)
     assert [(task.name, task.label, task.given) for task in settings.tasks] == [
         ("is_click", "is_click", None),

@@ -22,7 +22,8 @@ def of(name, values, **changed):
     ],
 )
 def test_times(name, values, unit):
-    assert of(name, values).unit == unit
+    found = of(name, values).time
+    assert (found and found.unit) == unit
 
 
 @pytest.mark.parametrize(
