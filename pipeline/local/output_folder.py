@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METADATA_FILE = "metadata.sqlite"
+ARTIFACTS = "artifacts"
 
 _GLOB_CHARACTERS = "*?["
 _SECONDS = 3.0  # another program may be in the middle of something short
@@ -50,3 +51,19 @@ def database_problem(folder: Path, seconds: float = _SECONDS) -> str:
             )
         return f"{file}, the metadata of earlier runs, cannot be used: {error}; choose another folder with --output"
     return ""
+
+
+def set_aside_without_metadata(folder: Path, beside: str) -> Path | None:
+    """Renames the artifacts of runs whose metadata are gone: new ones would be numbered as they are, and collide.
+
+    Args:
+      folder: The output folder, which must be ours.
+      beside: What is added to the name.
+
+    Returns:
+      Where they lie now; None where nothing had to be done.
+    """
+    file, artifacts = folder / METADATA_FILE, folder / ARTIFACTS
+    if (file.is_file() and file.stat().st_size) or not artifacts.is_dir() or not any(artifacts.iterdir()):
+        return None
+    return artifacts.rename(folder / f"{ARTIFACTS}-{beside}")

@@ -75,10 +75,20 @@ def working(config: Config, what: str, console: Console | None = None) -> Iterat
     if problem := output_folder.name_problem(output):
         raise RunError(problem)
     _make_owned(output)
-    log_file = output / "logs" / f"{what}-{progress.local_time():%Y%m%d-%H%M%S}.log"
+    stamp = f"{progress.local_time():%Y%m%d-%H%M%S}"
+    log_file = output / "logs" / f"{what}-{stamp}.log"
     with _locked(output), _free_metadata(output), run_log.captured(log_file) as terminal, _no_arguments():
+        console = console or Console(file=terminal)
+        if aside := output_folder.set_aside_without_metadata(output, stamp):
+            console.print(
+                f"{output / output_folder.METADATA_FILE} is gone or empty: what ran before is not known, all parts run "
+                f"again, and the artifacts of earlier runs lie in {aside}",
+                soft_wrap=True,
+                highlight=False,
+                markup=False,
+            )
         try:
-            yield console or Console(file=terminal), log_file
+            yield console, log_file
         except ComponentFailed as failure:
             _LOG.debug("%s", failure, exc_info=failure.error)
             logging.getLogger(__name__).error("%s", failure, exc_info=failure.error)
@@ -123,7 +133,7 @@ def run_components(
     try:
         pipeline = create(
             config,
-            root=str(config.output_dir / "artifacts"),
+            root=str(config.output_dir / output_folder.ARTIFACTS),
             metadata=store,
             digest_index=str(config.output_dir / "log_digests.json"),
         )

@@ -67,3 +67,23 @@ def test_a_run_says_at_once_that_the_database_is_locked(config_file, logs, held,
     monkeypatch.setattr(output_folder.database_problem, "__defaults__", (0.01,))
     with pytest.raises(RunError, match="is locked by another program"):
         runner.run(load(config_file, output=str(held.parent)))
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_artifacts_without_metadata_are_set_aside(tmp_path, empty):
+    (tmp_path / "artifacts" / "Trainer").mkdir(parents=True)
+    if empty:
+        (tmp_path / output_folder.METADATA_FILE).touch()
+    aside = output_folder.set_aside_without_metadata(tmp_path, "1")
+    assert aside == tmp_path / "artifacts-1"
+    assert [path.name for path in aside.iterdir()] == ["Trainer"]
+    assert output_folder.set_aside_without_metadata(tmp_path, "2") is None
+
+
+def test_artifacts_with_metadata_stay(database):
+    artifacts = database.parent / "artifacts"
+    artifacts.mkdir()
+    assert output_folder.set_aside_without_metadata(database.parent, "1") is None
+    (artifacts / "Trainer").mkdir()
+    assert output_folder.set_aside_without_metadata(database.parent, "1") is None
+    assert artifacts.is_dir()
