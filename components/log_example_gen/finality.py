@@ -1,4 +1,4 @@
-"""Whether a label can still change after the logs end."""
+"""When the logs end, and whether a label can still change after that."""
 
 from __future__ import annotations
 
@@ -8,10 +8,27 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tandem.components.log_example_gen.records import TIME
-from tandem.components.log_example_gen.settings import final_column
+from tandem.components.log_example_gen.settings import final_column, time_column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+
+def end_of_logs(rows: pl.DataFrame, labels: Iterable[str]) -> int:
+    """Returns the latest time of what counts: of the impressions, and of the events that set their labels.
+
+    An event that counts for nothing says nothing about how far the logs go: its time may be wrong.
+
+    Args:
+      rows: Impressions with their `TIME` and the times of their labels.
+      labels: All labels.
+
+    Returns:
+      Microseconds since 1970; 0 where there are no rows.
+    """
+    times = [TIME, *map(time_column, labels)]
+    latest: int | None = rows.select(pl.max_horizontal(pl.col(times).max())).item()
+    return latest or 0
 
 
 def with_finality(rows: pl.DataFrame, delays: Mapping[str, datetime.timedelta], observed_until_us: int) -> pl.DataFrame:

@@ -507,7 +507,8 @@ class LogSettings(Settings):
     """
 
     observed_until: UtcTime | None = None
-    """When the logs were taken: what happened later is not in them. None: the time of the latest event of any stream.
+    """When the logs were taken: what happened later is not in them. None: the latest time of what counts,
+    impressions and the clicks and conversions that belong to them.
     """
 
     max_bad_share: float = Field(default=0.05, ge=0, le=1)

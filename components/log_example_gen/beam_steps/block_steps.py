@@ -17,7 +17,7 @@ import polars as pl
 from tandem.components.log_example_gen.beam_steps.outputs import by_reason, counted, rejected, times
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, Counts, merged
-from tandem.components.log_example_gen.finality import with_finality
+from tandem.components.log_example_gen.finality import end_of_logs, with_finality
 from tandem.components.log_example_gen.join import join
 from tandem.components.log_example_gen.labelled import check_labels
 from tandem.components.log_example_gen.positives import lost_positives, positives_of
@@ -45,11 +45,15 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("tandem.ingest")
 
 
+LATEST = "latest"
+
+
 class JoinShard(beam.DoFn):
-    """(shard, all its rows) -> a block of impressions with their labels."""
+    """(shard, all its rows) -> a block of impressions with their labels; the latest time that counts on the side."""
 
     def __init__(self, plan: Plan):
         self._plan = plan
+        self._labels = [label.name for label in plan.labels]
 
     def process(self, element: tuple[int, Iterable[tuple[str, pl.DataFrame]]]) -> Iterator[Any]:
         """Joins one shard."""
@@ -80,6 +84,7 @@ class JoinShard(beam.DoFn):
             yield from rejected(name, joined.rejects[name], shard)
         yield counted(merged([Counts(outcomes=outcomes, leads=joined.leads), times(rows[IMPRESSIONS])]))
         del rows
+        yield beam.pvalue.TaggedOutput(LATEST, end_of_logs(joined.examples, self._labels))
         yield ExampleBlock(shard, 0, joined.examples)
 
 
@@ -107,10 +112,13 @@ class AddFinality(beam.DoFn):
 
     def __init__(self, plan: Plan):
         self._delays = plan.label_delays
+        self._labels = [label.name for label in plan.labels]
         self._told = plan.observed_until
 
-    def process(self, block: ExampleBlock, observed_until_us: int) -> Iterator[Any]:
-        """Adds columns to one block."""
+    def process(self, block: ExampleBlock, observed_until_us: int | None = None) -> Iterator[Any]:
+        """Adds columns to one block. Without a given end, the block is all of the logs, which end where it does."""
+        if observed_until_us is None:
+            observed_until_us = end_of_logs(block.rows, self._labels)
         rows = with_finality(block.rows, self._delays, observed_until_us)
         if self._told:
             rows = rows.with_columns(pl.lit(observed_until_us, pl.Int64).alias(OBSERVED_UNTIL))

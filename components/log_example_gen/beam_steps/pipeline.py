@@ -13,6 +13,7 @@ import apache_beam as beam
 import polars as pl
 
 from tandem.components.log_example_gen.beam_steps.block_steps import (
+    LATEST,
     AddFinality,
     AttachSides,
     CheckLabels,
@@ -21,7 +22,7 @@ from tandem.components.log_example_gen.beam_steps.block_steps import (
     shuffled,
 )
 from tandem.components.log_example_gen.beam_steps.outputs import Account, step
-from tandem.components.log_example_gen.beam_steps.reading import LATEST, ReadSideTable, ReadStream, ReadTable
+from tandem.components.log_example_gen.beam_steps.reading import ReadSideTable, ReadStream, ReadTable
 from tandem.components.log_example_gen.beam_steps.writing import WriteCounts, WriteExamples, WriteRejects
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.dates import microseconds
@@ -29,8 +30,7 @@ from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.records import TABLE
 
 if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from tandem.components.log_example_gen.plan import Plan
 
@@ -72,16 +72,27 @@ def _joined(pipeline: Any, plan: Plan, account: Account) -> Any:
     read = (
         pipeline
         | "Files" >> beam.Create(files, reshuffle=True)
-        | "Read" >> step(ReadStream(plan), gives=tuple[int, tuple[str, pl.DataFrame]], further=(LATEST,))
+        | "Read" >> step(ReadStream(plan), gives=tuple[int, tuple[str, pl.DataFrame]])
     )
     shards = account.main(read) | "ByShard" >> beam.GroupByKey()
-    blocks = account.main(shards | "Join" >> step(JoinShard(plan), gives=ExampleBlock))
+    joined = shards | "Join" >> step(JoinShard(plan), gives=ExampleBlock, further=(LATEST,))
+    blocks = account.main(joined)
     if plan.label_delays or plan.observed_until:
-        end = beam.pvalue.AsSingleton(
-            read[LATEST] | "Latest" >> beam.CombineGlobally(_ObservedUntil(plan.logs.observed_until))
-        )
-        blocks = account.main(blocks | "Finality" >> step(AddFinality(plan), end, gives=ExampleBlock))
+        end = _end_of_logs(joined[LATEST], plan)
+        blocks = account.main(blocks | "Finality" >> step(AddFinality(plan), *end, gives=ExampleBlock))
     return blocks
+
+
+def _end_of_logs(latest: Any, plan: Plan) -> list[Any]:
+    """The end of the logs as an argument of a step; none where the only block tells it itself.
+
+    To know the latest time of several shards, all must be joined before the first goes on.
+    """
+    if plan.logs.observed_until is not None:
+        return [microseconds(plan.logs.observed_until)]
+    if plan.shards == 1:
+        return []
+    return [beam.pvalue.AsSingleton(latest | "Latest" >> beam.CombineGlobally(lambda times: max(times, default=0)))]
 
 
 def _labelled(pipeline: Any, plan: Plan, account: Account) -> Any:
@@ -104,22 +115,3 @@ def _side_tables(pipeline: Any, plan: Plan, account: Account) -> Any:
 
 def _derived(block: ExampleBlock, derived: Mapping[str, Any], timezone: str | None) -> ExampleBlock:
     return dataclasses.replace(block, rows=derive(block.rows, derived, timezone))
-
-
-class _ObservedUntil(beam.CombineFn):
-    """Latest times of parts of the logs -> the end of the logs, in microseconds since 1970."""
-
-    def __init__(self, given: datetime.datetime | None):
-        self._given = given
-
-    def create_accumulator(self) -> int:
-        return 0
-
-    def add_input(self, accumulator: int, element: int | None) -> int:
-        return max(accumulator, element or 0)
-
-    def merge_accumulators(self, accumulators: Iterable[int]) -> int:
-        return max(accumulators)
-
-    def extract_output(self, accumulator: int) -> int:
-        return accumulator if self._given is None else microseconds(self._given)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from tandem.components.log_example_gen.plan import Plan, Source
     from tandem.components.log_example_gen.readers.block import Block
 
-LATEST = "latest"
-
 _LOG = logging.getLogger("tandem.ingest")
 _PROGRESS_ROWS = 1_000_000
 
@@ -98,7 +96,7 @@ class _ReadFiles(beam.DoFn):
 
 
 class ReadStream(_ReadFiles):
-    """(source, number of the file) -> (shard, (source, rows)); the latest times on the side."""
+    """(source, number of the file) -> (shard, (source, rows))."""
 
     def process(self, element: tuple[str, int]) -> Iterator[Any]:
         """Reads one file."""
@@ -106,7 +104,6 @@ class ReadStream(_ReadFiles):
         source, shards = self._plan.source(name), self._plan.shards
         for rows, rejects, counts in self._sound(source, index):
             yield counted(counts)
-            yield beam.pvalue.TaggedOutput(LATEST, times(rows).last_us)
             for some in rejects:
                 yield from rejected(name, some, index % shards)
             if shards == 1:

@@ -495,14 +495,17 @@ def finality(outputs: Any, split: str) -> dict[int, tuple[int, ...]]:
 
 @pytest.fixture
 def late_logs(tmp_path: Path) -> tuple[dict[str, Any], Path]:
-    """Evaluation days 11 and 12; the last event, a conversion, happens at 12 o'clock on day 12."""
+    """Evaluation days 11 and 12; the last event that counts, a conversion, happens at 12 o'clock on day 12."""
     data = tmp_path / "late"
     data.mkdir()
-    shown = ["02T00", "11T06", "12T05", "12T06", "12T09", "12T11"]
+    shown = ["02T00", "11T06", "12T05", "12T06", "12T09", "12T11", "02T00"]
     rows = [f"{number},1970-01-{time}:00:00,u,i" for number, time in enumerate(shown)]
     (data / "impressions.csv").write_text("\n".join(["id,time,uid,item", *rows]))
-    (data / "clicks.jsonl").write_text('{"id": 1, "ms": 885660000}\n')  # a minute after its impression
-    (data / "conversions.csv").write_text("id,time,kind\n0,1970-01-12T12:00:00,buy\n")
+    # A minute after their impressions; the last one far outside its window, as is the last conversion.
+    clicks = [(0, 86_460_000), (1, 885_660_000), (5, 990_060_000), (3, 4_070_908_800_000)]
+    (data / "clicks.jsonl").write_text("".join(f'{{"id": {number}, "ms": {ms}}}\n' for number, ms in clicks))
+    orders = "0,1970-01-02T01:00:00,buy\n5,1970-01-12T12:00:00,buy\n1,1970-01-30T12:00:00,buy\n"
+    (data / "conversions.csv").write_text(f"id,time,kind\n{orders}")
     for name, head in (("users", "user,age\nu,3\n"), ("items", "item,tags\ni,a\n")):
         (data / f"{name}.csv").write_text(head)
     settings = stream_settings(
@@ -513,15 +516,21 @@ def late_logs(tmp_path: Path) -> tuple[dict[str, Any], Path]:
     return settings, data
 
 
+@pytest.mark.parametrize("bytes_per_shard", [1 << 28, 60])
 def test_labels_of_the_last_hours_are_not_final(
-    late_logs: tuple[dict[str, Any], Path], run_step: Any, caplog: pytest.LogCaptureFixture
+    late_logs: tuple[dict[str, Any], Path],
+    run_step: Any,
+    bytes_per_shard: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr(planning, "_BYTES_PER_SHARD", bytes_per_shard)
     settings, data = late_logs
     with caplog.at_level(logging.INFO, logger="tandem.ingest"):
         outputs = run_step(step(settings, data))
     day = 24 * 11
     assert finality(outputs, "train") == {24: (1, 1)}
-    # Observed until 12 o'clock: a click may come for an hour, a conversion for an hour and five.
+    # Observed until 12 o'clock: rejected events do not count. A click may come for an hour, a conversion for six.
     assert finality(outputs, "eval") == {
         day - 18: (1, 1), day + 5: (1, 1), day + 6: (1, 1), day + 9: (1, 0), day + 11: (1, 0)
     }  # fmt: skip
@@ -586,7 +595,7 @@ def test_examples_can_tell_when_the_logs_end(
     moment = datetime.datetime.fromisoformat(end).replace(tzinfo=datetime.timezone.utc)
     rows = [row for split in ("train", "eval") for row in outputs.rows(split)]
     assert {tuple(row["observed_until_us"]) for row in rows} == {(int(moment.timestamp()) * 1_000_000,)}
-    assert len(rows) == 6
+    assert len(rows) == 7
 
 
 def test_without_windows_the_end_of_the_logs_can_be_told_all_the_same(folder: Path, run_step: Any) -> None:
