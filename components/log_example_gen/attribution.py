@@ -13,12 +13,14 @@ import polars as pl
 from tandem.components.log_example_gen.records import (
     BEFORE_CLICK,
     BEFORE_IMPRESSION,
+    DUPLICATE,
     EVENT,
     NO_IMPRESSION,
     OUTSIDE_CLICK_WINDOW,
     OUTSIDE_CONVERSION_WINDOW,
     REASON,
     TIME,
+    UNUSED_EVENT,
     no_parent,
 )
 
@@ -132,15 +134,14 @@ def leads(rejects: pl.DataFrame, anchors: pl.DataFrame, settings: Join) -> Count
     Where they are many and the time is short, a clock is behind.
 
     Args:
-      rejects: Events with `REASON`; the ones set aside for their time (not for their key) are looked at.
+      rejects: Events with `REASON`; those set aside for their key, their kind or as repeated are not looked at.
       anchors: Impressions or clicks, with the keys and `TIME`.
       settings: Keys and attribution.
 
     Returns:
       By the upper edge in seconds (`LEADS_S`, as text), how many; those further away are not counted.
     """
-    mistimed = (BEFORE_IMPRESSION.name, BEFORE_CLICK.name, OUTSIDE_CLICK_WINDOW.name, OUTSIDE_CONVERSION_WINDOW.name)
-    early = rejects.filter(pl.col(REASON).is_in(mistimed))
+    early = rejects.filter(~pl.col(REASON).is_in([NO_IMPRESSION.name, DUPLICATE.name, UNUSED_EVENT.name]))
     if early.is_empty():
         return Counter()
     following = early.select(*settings.on, TIME).sort(TIME)

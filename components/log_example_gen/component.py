@@ -101,7 +101,7 @@ class LogExampleGen(base_beam_component.BaseBeamComponent):
         super().__init__(
             self.SPEC_CLASS(
                 **{
-                    executor.LOGS: logs.model_dump_json(by_alias=True, exclude_none=True),
+                    executor.LOGS: logs.model_dump_json(by_alias=True),
                     executor.COLUMNS: json.dumps({name: column.model_dump() for name, column in columns.items()}),
                     executor.LABELS: json.dumps([label.model_dump() for label in labels]),
                     executor.DATA_DIR: data_dir,

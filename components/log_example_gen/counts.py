@@ -30,12 +30,15 @@ class Counts:
       outcomes: By source and outcome (`examples.train`, `attached`, `kept` or the name of a reason), the rows.
       positives: By split and label, the examples whose label is 1.
       unmatched: By side table, the examples whose key it lacks.
+      without_key: By side table, those among them that have no key at all.
       unreadable: By column, the values that are no numbers and were left out.
       leads: By stream and seconds, the events whose time did not fit and that lie up to so long before something that
         they could belong to (see `attribution.leads`).
       positive_rows: By label, the rows that make it 1, the bad ones among them.
       lost_positives: By label and reason, those of them that are bad.
       id_forms: By column with ids and form of these (see `id_forms.id_forms`), an example.
+      impressions_by_day: By day (as 2024-03-10, UTC), the impressions that are left, whatever they are for.
+      positives_by_day: By label and day of the impression, those whose label is 1.
       not_final: By split and label, the examples whose label may still change after the end of the logs.
       first_us: The earliest impression, in microseconds since 1970; None: there is no time.
       last_us: The latest one.
@@ -46,11 +49,14 @@ class Counts:
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     positives: dict[str, Counter[str]] = field(default_factory=dict)
     unmatched: Counter[str] = field(default_factory=Counter)
+    without_key: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
     leads: dict[str, Counter[str]] = field(default_factory=dict)
     positive_rows: Counter[str] = field(default_factory=Counter)
     lost_positives: dict[str, Counter[str]] = field(default_factory=dict)
     id_forms: dict[str, dict[str, str]] = field(default_factory=dict)
+    impressions_by_day: Counter[str] = field(default_factory=Counter)
+    positives_by_day: dict[str, Counter[str]] = field(default_factory=dict)
     not_final: dict[str, Counter[str]] = field(default_factory=dict)
     first_us: int | None = None
     last_us: int | None = None
@@ -118,11 +124,14 @@ def merged(counts: Iterable[Counts]) -> Counts:
         total.rows.update(one.rows)
         total.unmatched.update(one.unmatched)
         total.positive_rows.update(one.positive_rows)
+        total.without_key.update(one.without_key)
+        total.impressions_by_day.update(one.impressions_by_day)
         total.unreadable.update(one.unreadable)
         for into, numbers in (
             (total.outcomes, one.outcomes),
             (total.positives, one.positives),
             (total.leads, one.leads),
+            (total.positives_by_day, one.positives_by_day),
             (total.not_final, one.not_final),
             (total.lost_positives, one.lost_positives),
         ):
@@ -182,5 +191,7 @@ def describe(counts: Counts, splits: Sequence[str]) -> list[str]:
         line = f"{source:<{width}}  {rows:>{number_width},} rows = {' + '.join(parts) or '0'}"
         if counts.unmatched[source]:
             line += f"; {counts.unmatched[source]:,} examples have a key that it lacks"
+        if counts.without_key[source]:
+            line += f", {counts.without_key[source]:,} of them no key at all"
         lines.append(line)
     return lines

@@ -27,6 +27,7 @@ from tandem.components.log_example_gen.counts import (
     describe_not_final,
 )
 from tandem.components.log_example_gen.dates import describe_period, describe_us
+from tandem.components.log_example_gen.doubts import doubts
 from tandem.components.log_example_gen.faults import asked_for, faults
 from tandem.components.log_example_gen.id_forms import describe_id_forms
 from tandem.components.log_example_gen.labelled import unreadable
@@ -95,12 +96,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _LOG.info("%s", line)
         _tell_not_final(counts)
         counts.check()
-        _tell_oddities(counts, plan)
+        suspicions = doubts(counts, plan.labels, plan.label_delays)
+        _tell_oddities(counts, suspicions)
         problems = faults(counts, plan)
         problems += [*_too_many_bad(counts, plan, quarantine.uri), *_empty_splits(counts, plan)]
         if problems:
             kept = _keep(quarantine.uri, exec_properties.get(FAILURE_DIR, ""))
-            raise LogsError("\n".join([*problems, f"All rows that were set aside, by source and reason: {kept}"]))
+            raise LogsError(
+                "\n".join([*problems, *suspicions, f"All rows that were set aside, by source and reason: {kept}"])
+            )
         _describe_artifacts(examples, quarantine, counts)
 
 
@@ -129,19 +133,13 @@ def _describe_artifacts(examples: Artifact, quarantine: Artifact, counts: Counts
             artifact.set_int_custom_property(name, number)
 
 
-def _tell_oddities(counts: Counts, plan: Plan) -> None:
+def _tell_oddities(counts: Counts, suspicions: list[str]) -> None:
     for column, number in sorted(counts.unreadable.items()):
         _LOG.warning("column '%s': %s values are no numbers and count as missing", column, f"{number:,}")
     for line in describe_id_forms(counts.id_forms):
         _LOG.warning("%s", line)
-    for split in plan.logs.split.periods():
-        if counts.examples(split) == 0:
-            continue
-        for label in plan.labels:
-            if counts.positives[split][label.name] == 0:
-                _LOG.warning(
-                    "label '%s' is 0 in all %s examples of '%s'", label.name, f"{counts.examples(split):,}", split
-                )
+    for line in suspicions:
+        _LOG.warning("%s", line)
 
 
 def _tell_not_final(counts: Counts) -> None:

@@ -1,15 +1,14 @@
-"""What the counts say that must not pass without a word: sentences for the user, each with what to do.
-
-A fault stops the run; a doubt is only told.
-"""
+"""What the counts say that must stop a run: sentences for the user, each with what to do."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tandem.components.log_example_gen.doubts import TRAIN
 from tandem.components.log_example_gen.peeking import first_cells
 from tandem.components.log_example_gen.records import MALFORMED, NOT_ASKED_FOR
+from tandem.components.log_example_gen.side_tables import would_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +17,18 @@ if TYPE_CHECKING:
     from tandem.components.log_example_gen.plan import Plan, Source
 
 _VALUES_TOLD = 5
+_KEYS_TOLD = 3
+_KEYS_COMPARED = 10_000
 
 
 def faults(counts: Counts, plan: Plan) -> list[str]:
     """Returns what stops the run."""
-    return [*_nothing_asked_for(counts, plan), *_lost_positives(counts, plan)]
+    return [
+        *_nothing_asked_for(counts, plan),
+        *(line for side in plan.sides for line in _unmatched(counts, side, plan)),
+        *_nothing_to_learn(counts, plan),
+        *_lost_positives(counts, plan),
+    ]
 
 
 def outcomes_of(counts: Counts, source: str) -> Counter[str]:
@@ -47,7 +53,7 @@ def _nothing_asked_for(counts: Counts, plan: Plan) -> Iterator[str]:
 def _conditions_and_cells(source: Source, plan: Plan) -> str:
     found = first_cells(source, plan, tuple(source.spec.where), _VALUES_TOLD)
     return "; ".join(
-        f"asked is {name}: {condition}, and the first rows have {', '.join(map(repr, found[name])) or 'nothing'}"
+        f"asked is {name}: {condition}, and the first rows have {_quoted(found[name])}"
         for name, condition in source.spec.where.items()
     )
 
@@ -64,3 +70,45 @@ def _lost_positives(counts: Counts, plan: Plan) -> Iterator[str]:
                 f"label '{label}': {number:,} of the {rows:,} rows that make it 1 ({number / rows:.1%}) are bad "
                 f"({why}), more than 'max_lost_positives_share' allows ({allowed:.1%})"
             )
+
+
+def _unmatched(counts: Counts, side: Source, plan: Plan) -> Iterator[str]:
+    """Side tables that lack the keys of too many examples."""
+    rows = sum(counts.examples(split) for split in plan.logs.split.periods())
+    keyed = rows - counts.without_key[side.name]
+    unmatched = counts.unmatched[side.name] - counts.without_key[side.name]
+    allowed = plan.logs.max_unmatched_share
+    key = side.keys[0]
+    if rows and not keyed:
+        yield f"{side.name}: no example has a '{key}', so that none of its columns has a value"
+    elif unmatched and (unmatched == keyed or (allowed is not None and unmatched > allowed * keyed)):
+        bound = f"more than 'max_unmatched_share' allows ({allowed:.1%})" if allowed is not None else "all of them"
+        yield (
+            f"{side.name}: {unmatched:,} of {keyed:,} examples ({unmatched / keyed:.1%}) have a '{key}' that it lacks, "
+            f"{bound}; {_keys_of_both(side, plan)}"
+        )
+
+
+def _keys_of_both(side: Source, plan: Plan) -> str:
+    """Quotes keys of the examples that the table lacks and some of the table's, and says how they would match."""
+    key, main = side.keys[0], plan.streams[0]
+    ours = [cell for cell in first_cells(main, plan, (key,), _KEYS_COMPARED)[key] if cell]
+    theirs = [cell for cell in first_cells(side, plan, (key,), _KEYS_COMPARED)[key] if cell]
+    there = set(theirs)
+    lacking = [cell for cell in ours if cell not in there][:_KEYS_TOLD]
+    told = f"{main.name} have {_quoted(lacking)}, the table has {_quoted(theirs[:_KEYS_TOLD])}"
+    way = would_match(ours, theirs)
+    return f"{told}; they would match {way}: write them alike in both" if way else told
+
+
+def _quoted(cells: list[str]) -> str:
+    return ", ".join(map(repr, cells)) or "nothing"
+
+
+def _nothing_to_learn(counts: Counts, plan: Plan) -> Iterator[str]:
+    """Labels that are the same in all rows that train."""
+    rows = counts.examples(TRAIN)
+    for label in plan.labels:
+        ones = counts.positives.get(TRAIN, Counter())[label.name]
+        if rows and ones in (0, rows):
+            yield f"label '{label.name}' is {int(ones > 0)} in all {rows:,} rows of '{TRAIN}': nothing to learn"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -256,6 +257,7 @@ def make_plan(
         raise LogsError(TABLES_HAVE_NO_END)
     found, specs = _found(logs, data_dir), _specs(logs)
     files = {name: of.files for name, of in found.items()}
+    _check_shared_files(logs, files)
     if logs.split.train.files is not None:
         by_file([file.name for file in files[TABLE]], logs.split)
     offered = {name: columns_offered(spec, files[name], data_dir) for name, spec in specs.items()}
@@ -344,6 +346,20 @@ def _check_conversion_labels(conversions: ConversionStream | None, names: Sequen
         raise LogsError(f"conversions: the label '{conversions.label}' is not among the labels {names}")
     elif conversions.labels is not None and (missing := [name for name in names if name not in conversions.labels]):
         raise LogsError(f"labels {missing} come from no stream: conversions set {', '.join(conversions.labels)}")
+
+
+def _check_shared_files(logs: LogSettings, files: Mapping[str, Sequence[SourceFile]]) -> None:
+    """Refuses two streams that take the same rows of a file at the same time: each would be both."""
+    streams = {IMPRESSIONS: logs.impressions, CLICKS: logs.clicks, CONVERSIONS: logs.conversions}
+    there = [(name, stream) for name, stream in streams.items() if stream is not None]
+    for (one, first), (other, second) in itertools.combinations(there, 2):
+        paths = {file.path for file in files[other]}
+        shared = [file.name for file in files[one] if file.path in paths]
+        if shared and (first.where, first.time) == (second.where, second.time):
+            raise LogsError(
+                f"{one} and {other} are the same rows of {shared[0]}: say which rows are which with 'where', such as "
+                f"{other}: {{..., where: {{event: buy}}}}"
+            )
 
 
 def _check_names(

@@ -83,6 +83,7 @@ OUTSIDE_SPLIT = Reason(
     "outside_split", "The impression falls into no period of the split: before, after or in a gap.", bad=False
 )
 UNUSED_EVENT = Reason("unused_event", "No label is made of this kind of conversion.", bad=False)
+WITHOUT_KEY = Reason("without_key", "A row of a side table has no key, so that nothing can be joined to it.", bad=False)
 NOT_ASKED_FOR = Reason("not_asked_for", "The row does not satisfy the conditions of 'where'.", bad=False)
 
 REASONS = {
@@ -104,6 +105,7 @@ REASONS = {
         OUTSIDE_SPLIT,
         UNUSED_EVENT,
         NOT_ASKED_FOR,
+        WITHOUT_KEY,
     )
 }
 

@@ -511,6 +511,11 @@ class LogSettings(Settings):
     impressions and the clicks and conversions that belong to them.
     """
 
+    max_unmatched_share: float | None = Field(default=0.5, ge=0, le=1)
+    """The run fails when a side table lacks the keys of a larger share of the examples that have one: then the keys are
+    likely written in two ways. None: there is no bound but that some must match.
+    """
+
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
     """The run fails when a larger share of the rows of a stream or table is bad: unreadable, without a key or a time,
     or without the event that it belongs to.

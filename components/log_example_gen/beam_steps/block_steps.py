@@ -14,7 +14,7 @@ import apache_beam as beam
 import numpy as np
 import polars as pl
 
-from tandem.components.log_example_gen.beam_steps.outputs import by_reason, counted, rejected, times
+from tandem.components.log_example_gen.beam_steps.outputs import by_day, by_reason, counted, rejected, times
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, Counts, merged
 from tandem.components.log_example_gen.finality import end_of_logs, with_finality
@@ -84,6 +84,7 @@ class JoinShard(beam.DoFn):
             yield from rejected(name, joined.rejects[name], shard)
         yield counted(merged([Counts(outcomes=outcomes, leads=joined.leads), times(rows[IMPRESSIONS])]))
         del rows
+        yield counted(by_day(joined.examples, self._labels))
         yield beam.pvalue.TaggedOutput(LATEST, end_of_logs(joined.examples, self._labels))
         yield ExampleBlock(shard, 0, joined.examples)
 
@@ -103,6 +104,7 @@ class CheckLabels(beam.DoFn):
         positive += positives_of(unsound, TABLE, self._plan)
         yield counted(Counts(outcomes={TABLE: by_reason(unsound)}, positive_rows=positive))
         yield counted(lost_positives(unsound, TABLE, self._plan))
+        yield counted(by_day(rows, [label.name for label in self._plan.labels]))
         yield from rejected(TABLE, unsound, block.part)
         yield dataclasses.replace(block, rows=rows)
 
@@ -164,10 +166,11 @@ class AttachSides(beam.DoFn):
 
     def process(self, block: ExampleBlock, tables: Mapping[str, pl.DataFrame]) -> Iterator[Any]:
         """Adds columns to one block."""
-        rows, unmatched = block.rows, Counter[str]()
+        rows, unmatched, keyless = block.rows, Counter[str](), Counter[str]()
         for name, key in self._keys.items():
             rows, unmatched[name] = attach(rows, tables[name], key)
-        yield counted(Counts(unmatched=+unmatched))
+            keyless[name] = int((rows.get_column(key) == "").sum())
+        yield counted(Counts(unmatched=+unmatched, without_key=+keyless))
         yield dataclasses.replace(block, rows=rows)
 
 

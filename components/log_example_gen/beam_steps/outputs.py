@@ -13,7 +13,10 @@ from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.records import REASON, TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+_DAY = "__day"
+_US_PER_DAY = 86_400_000_000
 
 MAIN, REJECTS, COUNTS = "main", "rejects", "counts"
 
@@ -43,6 +46,20 @@ def times(rows: pl.DataFrame) -> Counts:
         return Counts()
     first, last = rows.select(pl.col(TIME).min().alias("first"), pl.col(TIME).max().alias("last")).row(0)
     return Counts(first_us=first, last_us=last)
+
+
+def by_day(rows: pl.DataFrame, labels: Iterable[str]) -> Counts:
+    """Returns how many rows each day has, and how many of them each label is 1 in; nothing where there is no time."""
+    if TIME not in rows.columns or rows.is_empty():
+        return Counts()
+    labels = list(labels)
+    days = rows.group_by((pl.col(TIME) // _US_PER_DAY).alias(_DAY)).agg(pl.len(), pl.col(labels).cast(pl.Int64).sum())
+    names = days.get_column(_DAY).cast(pl.Int32).cast(pl.Date).dt.to_string("%Y-%m-%d").to_list()
+
+    def numbers(column: str) -> Counter[str]:
+        return Counter(dict(zip(names, days.get_column(column).to_list(), strict=True)))
+
+    return Counts(impressions_by_day=numbers("len"), positives_by_day={label: +numbers(label) for label in labels})
 
 
 def step(do_fn: beam.DoFn, *sides: Any, gives: Any, further: tuple[str, ...] = ()) -> Any:

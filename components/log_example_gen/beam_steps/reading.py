@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -134,8 +135,9 @@ class ReadSideTable(_ReadFiles):
         """Reads all files of a side table, in the order of their names."""
         source = self._plan.source(name)
         parts, all_counts = [source.no_rows()], []
+        keyless_too = dataclasses.replace(source, keys=())
         for index in range(len(source.files)):
-            for rows, rejects, counts in self._sound(source, index):
+            for rows, rejects, counts in self._sound(keyless_too, index):
                 parts.append(rows)
                 all_counts.append(counts)
                 for some in rejects:

@@ -33,6 +33,7 @@ def test_the_file_is_sorted_and_says_what_there_is_not() -> None:
         "first_us": 7,
         "last_us": 7,
         "id_forms": {},
+        "impressions_by_day": {},
         "leads": {},
         "lost_positives": {},
         "not_final": {"train": {"buy": 1}},
@@ -40,9 +41,11 @@ def test_the_file_is_sorted_and_says_what_there_is_not() -> None:
         "outcomes": {"clicks": {"attached": 2, "duplicate": 1}},
         "positive_rows": {},
         "positives": {"train": {"buy": 0, "click": 2}},
+        "positives_by_day": {},
         "rows": {"clicks": 3},
         "unmatched": {},
         "unreadable": {},
+        "without_key": {},
     }
     assert list(json.loads(COUNTS.to_json())) == sorted(json.loads(COUNTS.to_json()))
     assert COUNTS.to_json() == merged([Counts(), COUNTS]).to_json()

@@ -199,3 +199,43 @@ def test_labels_that_no_kind_of_event_sets_are_told(log: pd.DataFrame, tmp_path:
     logs = STREAMS | {"conversions": EVENTS | {"event": "type", "events": {"1": "click", "3": "buy"}}}
     with pytest.raises(LogsError, match="clicks and conversions cannot both set the label 'click'"):
         ingest(run_step, tmp_path, logs, [Label(name="click"), Label(name="buy", parent="click")])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"clicks": EVENTS | {"where": {"type": 0}}}, "impressions and clicks"),
+        ({"clicks": None, "impressions": EVENTS, "conversions": EVENTS | {"event": "type"}}, "impressions and conver"),
+        ({"conversions": EVENTS | {"where": {"type": 1}, "label": "buy"}}, "clicks and conversions"),
+    ],
+)
+def test_two_streams_of_the_same_rows_are_refused(
+    log: pd.DataFrame, tmp_path: Path, run_step: Any, change: dict[str, Any], told: str
+) -> None:
+    clicked = change.get("clicks", STREAMS["clicks"]) is not None
+    join = {"on": "item", "conversion_window_hours": 2, **({"click_window_hours": 1} if clicked else {})}
+    labels = [Label(name="click"), Label(name="buy", parent="click")] if clicked else [Label(name="buy")]
+    with pytest.raises(LogsError, match=rf"{told}.* are the same rows of events\.csv: say which rows are which with"):
+        ingest(run_step, tmp_path, STREAMS | change | {"join": join}, labels)
+
+
+def test_one_row_may_be_two_events_at_two_times(tmp_path: Path, run_step: Any) -> None:
+    rows = "".join(f"a{i},{1000 + i},{5000 if i % 3 == 0 else ''}\n" for i in range(6))
+    late = "".join(f"b{i},{300_000 + i},{305_000 if i == 1 else ''}\n" for i in range(4))
+    (tmp_path / "clicks.csv").write_text(f"id,click_time,installed\n{rows}{late}")
+    logs = {
+        "impressions": {"files": "clicks.csv", "time": {"column": "click_time", "unit": "s"}},
+        "conversions": {
+            "files": "clicks.csv",
+            "where": {"installed": "not_null"},
+            "time": {"column": "installed", "unit": "s"},
+            "label": "install",
+        },
+        "join": {"on": "id", "conversion_window_hours": 24},
+        "split": SPLIT,
+    }
+    settings = LogSettings.model_validate(logs)
+    outputs = run_step(LogExampleGen(settings, {"id": ExampleColumn()}, [Label(name="install")], str(tmp_path)))
+    found = {row["id"][0]: row["install"][0] for split in ("train", "eval") for row in outputs.rows(split)}
+    assert {name.decode() for name, label in found.items() if label} == {"a0", "a3", "b1"}
+    assert len(found) == 10

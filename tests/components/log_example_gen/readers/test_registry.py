@@ -77,15 +77,16 @@ def test_one_more_format_is_a_reader_and_a_line(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(READERS, "toy", TOY)
     (tmp_path / "a.toy").write_text("user: u1\nclicked: 1\nwhat is this\n")
     (tmp_path / "b.card").write_text("user: u2\nclicked: 0\n")
+    (tmp_path / "c.toy").write_text("user: u3\nclicked: 0\n")
     logs = LogSettings.model_validate(
         {
-            "table": {"files": ["a.toy", "b.card"], "rename": {"clicked": "click"}},
-            "split": {"train": {"files": "a.toy"}, "eval": {"files": "*.card"}},
+            "table": {"files": ["*.toy", "b.card"], "rename": {"clicked": "click"}},
+            "split": {"train": {"files": "*.toy"}, "eval": {"files": "*.card"}},
             "max_bad_share": 0.5,
         }
     )
     outputs = run_step(LogExampleGen(logs, {"user": ExampleColumn()}, [Label(name="click")], str(tmp_path)))
-    assert outputs.rows("train") == [{"user": [b"u1"], "click": [1]}]
+    assert outputs.rows("train") == [{"user": [b"u1"], "click": [1]}, {"user": [b"u3"], "click": [0]}]
     assert outputs.rows("eval") == [{"user": [b"u2"], "click": [0]}]
     assert outputs.set_aside() == {
         "table/malformed": [
