@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import apache_beam as beam
 
 from tandem.components.log_example_gen.beam_steps.block_steps import (
+    LATEST,
     AddFinality,
     AttachSides,
     CheckLabels,
@@ -20,7 +21,7 @@ from tandem.components.log_example_gen.beam_steps.block_steps import (
     SplitBlock,
 )
 from tandem.components.log_example_gen.beam_steps.outputs import COUNTS, REJECTS
-from tandem.components.log_example_gen.beam_steps.reading import LATEST, ReadSideTable, ReadStream, ReadTable
+from tandem.components.log_example_gen.beam_steps.reading import ReadSideTable, ReadStream, ReadTable
 from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.dates import microseconds
 from tandem.components.log_example_gen.quarantine import to_jsonl_gz

@@ -315,17 +315,17 @@ def test_few_bad_rows_that_are_many_of_the_positives_stop_the_run(
     (folder / "log.csv").write_text("\n".join(["user,click,buy,at", *rows]) + "\n")
     settings = {
         "table": {"files": "log.csv", "time": {"column": "at", "unit": "s"}},
-        "split": {"train": {"before": "2023-11-15"}, "eval": {"from": "2023-11-15"}},
+        "split": {"train": {"before": "2023-11-15T06"}, "eval": {"from": "2023-11-15T06"}},
     }
-    columns = {"user": ExampleColumn()}
+    more = {"columns": {"user": ExampleColumn()}, "labels": [Label(name="click")]}
     with pytest.raises(
         LogsError,
         match=r"label 'click': 2 of the 10 rows that make it 1 \(20\.0%\) are bad \(bad_time 2\), "
         r"more than 'max_lost_positives_share' allows \(5\.0%\)",
     ):
-        run_step(step(settings, folder, columns=columns))
+        run_step(step(settings, folder, **more))
     with caplog.at_level(logging.INFO, "tandem.ingest"):
-        outputs = run_step(step({**settings, "max_lost_positives_share": 0.2}, folder, columns=columns), "allowed")
+        outputs = run_step(step({**settings, "max_lost_positives_share": 0.2}, folder, **more), "allowed")
     assert "click: 2 of the 10 rows that make it 1 (20.0%) are bad" in caplog.messages
     assert outputs.examples.get_int_custom_property("lost_positives.click") == 2
 
