@@ -38,10 +38,11 @@ def test_a_run_tells_which_columns_have_both(tmp_path: Path, run_step: Any, capl
     (tmp_path / "a.csv").write_text("click,user,item,price\n" + "1,17,3,1\n0,18,4,2\n" * 5)
     (tmp_path / "b.csv").write_text("click,user,item,price\n" + "1,17.0,3,1.0\n0,,4,2.0\n" * 5)
     (tmp_path / "items.csv").write_text("item,shop\n3.0,s\n4.0,s\n")
+    (tmp_path / "whole.csv").write_text("item,shop\n3,s\n4,s\n")
     logs = LogSettings.model_validate(
         {
             "table": {"files": ["a.csv", "b.csv"]},
-            "side_tables": [{"name": "items", "files": "items.csv", "key": "item"}],
+            "side_tables": [{"name": "items", "files": ["items.csv", "whole.csv"], "key": "item"}],
             "split": {"train": {"files": "a.csv"}, "eval": {"files": "b.csv"}},
         }
     )
