@@ -177,6 +177,20 @@ def test_the_report_is_told_where_unknown_values_stand(config_file):
     assert settings.periods == {"train": "before 2024-03-11", "eval": "from 2024-03-13"}
 
 
+def test_the_report_looks_for_unknown_values_only_where_a_vocabulary_may_not_know_them(config_file):
+    from tandem.models.features import FeatureLayout
+    from tandem.pipeline.report.settings import report_settings
+
+    hashed = ["features[0].hash_buckets=50", "features[4]={name: x, kind: cross, of: [item, device], oov_buckets: 2}"]
+    config = load(config_file, overrides=hashed)
+    settings, layout = report_settings(config), FeatureLayout(config.features)
+    assert {each.name: (each.start, each.width) for each in settings.looked_up} == {
+        name: (layout.slots[name].start, layout.slots[name].width) for name in ("item", "x", "tags")
+    }
+    assert {each.name: each.oov_buckets for each in settings.vocabularies} == {"item": 1, "x": 2, "tags": 1}
+    assert settings.ids_width == layout.width
+
+
 def test_the_report_tells_settings_of_the_command_line(config_file):
     from tandem.pipeline.report.settings import report_settings
 
