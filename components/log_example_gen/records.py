@@ -163,8 +163,9 @@ def single_values(rows: pl.DataFrame, names: Iterable[str]) -> tuple[pl.DataFram
     listed = [name for name in names if rows.schema[name] == pl.List(pl.String)]
     if not listed:
         return rows, set_aside(rows.clear(), NOT_ONE_VALUE)
-    one = pl.all_horizontal([pl.col(name).list.len().fill_null(0) <= 1 for name in listed])
-    texts = [pl.col(name).list.first().fill_null("").alias(name) for name in listed]
+    filled = {name: pl.col(name).list.eval(pl.element().filter(pl.element() != "")) for name in listed}
+    one = pl.all_horizontal([values.list.len().fill_null(0) <= 1 for values in filled.values()])
+    texts = [values.list.first().fill_null("").alias(name) for name, values in filled.items()]
     return rows.filter(one).with_columns(texts), set_aside(rows.filter(~one), NOT_ONE_VALUE)
 
 

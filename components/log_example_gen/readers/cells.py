@@ -31,7 +31,8 @@ def texts(frame: pl.DataFrame, name: str, rows: int, nulls: Sequence[str] = ()) 
         inner = dtype.inner
         if isinstance(inner, pl.List | pl.Struct | pl.Array | pl.Datetime | pl.Object):
             return None
-        return without_words(column.list.eval(_scalar_text(pl.element(), inner).drop_nulls()), nulls)
+        # An empty value keeps its place: another list may say something of each value.
+        return without_words(column.list.eval(_scalar_text(pl.element(), inner).fill_null("")), nulls)
     if isinstance(dtype, pl.Struct | pl.Array | pl.Object):
         return None
     text = frame.select(_scalar_text(pl.col(name), dtype).fill_null("")).to_series()

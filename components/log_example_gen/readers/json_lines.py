@@ -172,7 +172,7 @@ def _cell(value: Any, name: str) -> str | list[str]:
     if isinstance(value, list):
         if any(isinstance(item, list) for item in value):
             raise ValueError(f"'{name}' is a list of lists")
-        return [_scalar(item, name) for item in value if item is not None]
+        return [_scalar(item, name) for item in value]
     return _scalar(value, name)
 
 

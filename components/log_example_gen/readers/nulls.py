@@ -21,7 +21,7 @@ def null_words(spec: Files, columns: Iterable[str]) -> dict[str, tuple[str, ...]
 
 
 def without_nulls(rows: pl.DataFrame, words: Mapping[str, Sequence[str]]) -> pl.DataFrame:
-    """Empties the cells that are such a word, and takes such words out of lists."""
+    """Empties the cells, and the values of lists, that are such a word."""
     return rows.with_columns(without_words(rows.get_column(name), of) for name, of in words.items())
 
 
@@ -32,6 +32,6 @@ def without_words(column: pl.Series, words: Sequence[str]) -> pl.Series:
     if column.dtype == pl.List:
         if not column.explode().is_in(words).any():
             return column
-        return column.list.eval(pl.element().filter(~pl.element().is_in(words)))
+        return column.list.eval(pl.when(pl.element().is_in(words)).then(pl.lit("")).otherwise(pl.element()))
     found = column.is_in(words)
     return column.set(found, "") if found.any() else column

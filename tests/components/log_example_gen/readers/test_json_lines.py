@@ -35,7 +35,7 @@ def test_jsonl_scalars_become_text_and_lists_stay(read: Read, tmp_path: Path) ->
     assert rows == [
         ("7", "1.5", "true", ["a", "b"], "2022-01-01 00:00:00", 1),
         ("8", "2", "", [], "2022-01-02", 2),
-        ("", "", "", ["c"], "", 3),
+        ("", "", "", ["c", ""], "", 3),  # An empty value keeps its place.
     ]
     assert bad == []
 

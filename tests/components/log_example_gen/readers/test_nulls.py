@@ -58,12 +58,12 @@ def test_numbers_that_are_none(read: Read, tmp_path: Path) -> None:
     }
     parquet.write_table(pa.table(table), tmp_path / "a.parquet")
     rows, _ = read(tmp_path, "a.parquet", None, ["n", "x", "tags"])
-    assert rows == [("1", "0.5", ["a"], 1), ("-1", "", [], 2), ("", "", [], 3)]
+    assert rows == [("1", "0.5", ["a", ""], 1), ("-1", "", [""], 2), ("", "", [], 3)]
     rows, _ = read(tmp_path, "a.parquet", None, ["n", "x", "tags"], null_values=["-1"])
     assert rows == [("1", "0.5", ["a", "NA"], 1), ("", "NaN", ["NA"], 2), ("", "", [], 3)]
     # The same in JSON, where NaN is no JSON and is read all the same.
     data = b'{"n": 1, "tags": ["a", "NA"]}\n{"n": -1, "tags": ["NA"]}\n'
-    assert read(tmp_path, "a.jsonl", data, ["n", "tags"])[0] == [("1", ["a"], 1), ("-1", [], 2)]
+    assert read(tmp_path, "a.jsonl", data, ["n", "tags"])[0] == [("1", ["a", ""], 1), ("-1", [""], 2)]
     assert read(tmp_path, "a.jsonl", data + b'{"n": NaN, "tags": []}\n', ["n", "tags"], null_values=["-1", "nan"])[
         0
     ] == [("1", ["a", "NA"], 1), ("", ["NA"], 2), ("", [], 3)]

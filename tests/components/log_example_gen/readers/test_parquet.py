@@ -35,7 +35,7 @@ def test_parquet_columns_become_text_and_lists_stay(read: Read, tmp_path: Path) 
     assert rows == [
         ("1", "1", ["a"], "u", "1970-01-01 00:00:00.000000", 1),
         ("", "2.5", None, "v", "1970-01-01 00:00:01.500000", 2),
-        ("3", "", ["b"], "u", "", 3),
+        ("3", "", ["b", ""], "u", "", 3),  # An empty value keeps its place.
     ]
     assert bad == []
 
