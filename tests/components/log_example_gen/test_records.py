@@ -49,6 +49,7 @@ def test_every_reason_has_its_meaning_and_those_that_count_as_bad_are_these() ->
         "bad_time",
         "bad_label",
         "bad_weight",
+        "not_one_value",
         "no_impression",
         "before_impression",
         "before_click",
