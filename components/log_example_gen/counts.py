@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = "examples"  # Followed by a point and the split's name.
 ATTACHED = "attached"  # Clicks and conversions that set a label.
+VALUES_TOLD = 3  # Of values that cannot be read.
 KEPT = "kept"  # Rows of a side table.
 
 
@@ -31,7 +32,10 @@ class Counts:
       positives: By split and label, the examples whose label is 1.
       unmatched: By side table, the examples whose key it lacks.
       without_key: By side table, those among them that have no key at all.
+      numbers: By numeric column, the values that are numbers, of the examples or of the side table's rows.
+      numbers_in: By split and numeric column, the examples that have a number.
       unreadable: By column, the values that are no numbers and were left out.
+      unreadable_values: By column, some of them, each with the file that it stands in.
       leads: By stream and seconds, the events whose time did not fit and that lie up to so long before something that
         they could belong to (see `attribution.leads`).
       positive_rows: By label, the rows that make it 1, the bad ones among them.
@@ -50,7 +54,10 @@ class Counts:
     positives: dict[str, Counter[str]] = field(default_factory=dict)
     unmatched: Counter[str] = field(default_factory=Counter)
     without_key: Counter[str] = field(default_factory=Counter)
+    numbers: Counter[str] = field(default_factory=Counter)
+    numbers_in: dict[str, Counter[str]] = field(default_factory=dict)
     unreadable: Counter[str] = field(default_factory=Counter)
+    unreadable_values: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     leads: dict[str, Counter[str]] = field(default_factory=dict)
     positive_rows: Counter[str] = field(default_factory=Counter)
     lost_positives: dict[str, Counter[str]] = field(default_factory=dict)
@@ -69,6 +76,11 @@ class Counts:
     def lost(self, label: str) -> int:
         """Returns how many of the rows that make a label 1 are bad."""
         return sum(self.lost_positives.get(label, Counter()).values())
+
+    def unreadable_share(self, column: str) -> float:
+        """Returns the share of a numeric column's values that are no numbers."""
+        values = self.unreadable[column] + self.numbers[column]
+        return self.unreadable[column] / values if values else 0.0
 
     def properties(self) -> dict[str, int]:
         """Returns the sums of rows under one flat name each: `clicks.rows`, `clicks.no_impression` ..."""
@@ -127,9 +139,13 @@ def merged(counts: Iterable[Counts]) -> Counts:
         total.without_key.update(one.without_key)
         total.impressions_by_day.update(one.impressions_by_day)
         total.unreadable.update(one.unreadable)
+        total.numbers.update(one.numbers)
+        for column, quoted in one.unreadable_values.items():
+            total.unreadable_values[column] = sorted({*total.unreadable_values.get(column, []), *quoted})[:VALUES_TOLD]
         for into, numbers in (
             (total.outcomes, one.outcomes),
             (total.positives, one.positives),
+            (total.numbers_in, one.numbers_in),
             (total.leads, one.leads),
             (total.positives_by_day, one.positives_by_day),
             (total.not_final, one.not_final),
@@ -165,13 +181,25 @@ def describe_not_final(counts: Counts) -> list[str]:
 
 
 def describe_lost(counts: Counts) -> list[str]:
-    """Returns a line per label of which some rows that make it 1 are bad."""
-    return [
+    """Returns a line per label that loses rows which make it 1, and per column with values that are no numbers."""
+    labels = [
         f"{label}: {lost:,} of the {counts.positive_rows[label]:,} rows that make it 1 "
         f"({lost / counts.positive_rows[label]:.1%}) are bad"
         for label in counts.lost_positives
         if (lost := counts.lost(label))
     ]
+    return labels + [
+        f"{column}: {number:,} of {number + counts.numbers[column]:,} values ({counts.unreadable_share(column):.1%}) "
+        f"are no numbers and count as missing, such as {describe_values(counts, column)}"
+        for column, number in sorted(counts.unreadable.items())
+        if number
+    ]
+
+
+def describe_values(counts: Counts, column: str) -> str:
+    """Quotes some values of a column that are no numbers, with their files."""
+    values = counts.unreadable_values.get(column, [])
+    return ", ".join(f"{value!r} ({file})" if file else repr(value) for value, file in values)
 
 
 def describe(counts: Counts, splits: Sequence[str]) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -11,8 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
+from tandem.components.log_example_gen.counts import VALUES_TOLD, Counts, merged
+from tandem.components.log_example_gen.numbers import PLAINLY, Notation, Written, number, plain
 from tandem.components.log_example_gen.records import TIME
 from tandem.components.log_example_gen.settings import IMPRESSION_TIME
+from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from tandem.components.log_example_gen.settings import ExampleColumn
 
+_TRUTH = {"true": 1, "false": 0}
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _ROWS_AT_ONCE = 65_536  # Serialized together: some tens of megabytes.
 
@@ -31,7 +34,8 @@ def examples_of(
     numbers: Sequence[str],
     sparse_numbers: Sequence[str] = (),
     serialized: Sequence[str] = (),
-) -> Iterator[tuple[list[bytes], dict[str, int]]]:
+    written: Written = PLAINLY,
+) -> Iterator[tuple[list[bytes], Counts]]:
     """Gives serialized tf.Examples, one per row, in pieces that fit into memory.
 
     Args:
@@ -40,54 +44,110 @@ def examples_of(
       numbers: Columns of this room's own with a whole number in every row.
       sparse_numbers: The same where a row may have none: then it costs no bytes.
       serialized: Columns of features that are serialized already, null for none.
+      written: How numbers are written, and in which files.
 
     Yields:
-      Examples, and by column how many of their values are no numbers and are missing for that.
+      Examples, and by column how many of their values are numbers, and which are none and are missing for that.
     """
     for some in rows.iter_slices(_ROWS_AT_ONCE):
-        batch, unreadable = to_record_batch(some, columns, numbers)
+        batch, counts = to_record_batch(some, columns, numbers, written)
         sparse = [sparse_feature(some.get_column(name)) for name in sparse_numbers]
-        yield serialize(batch, [*sparse, *(some.get_column(name) for name in serialized)]), unreadable
+        yield serialize(batch, [*sparse, *(some.get_column(name) for name in serialized)]), counts
 
 
-def features_of(rows: pl.DataFrame, columns: Mapping[str, ExampleColumn]) -> tuple[pl.Series, Counter[str]]:
-    """Returns the serialized features of rows (see `serialize_features`), and counts as `examples_of` gives them."""
+class Features(NamedTuple):
+    """Features of a side table's rows.
+
+    Attributes:
+      serialized: See `serialize_features`: [rows], Binary.
+      filled: Whether a row has a number, a column (`filled_column`) per numeric one: [rows], Boolean.
+      counts: As `examples_of` gives them.
+    """
+
+    serialized: pl.Series
+    filled: pl.DataFrame
+    counts: Counts
+
+
+def filled_column(name: str) -> str:
+    """Names the column that says whether there is a number in a side table's column."""
+    return f"__filled_{name}"
+
+
+def features_of(rows: pl.DataFrame, columns: Mapping[str, ExampleColumn], written: Written = PLAINLY) -> Features:
+    """Returns the features of rows that are put together with others later.
+
+    Args:
+      rows: As `to_record_batch` takes them.
+      columns: What goes into the examples, by name.
+      written: How numbers are written, and in which files.
+    """
     if not columns:  # Nobody asks for a column of this table; a batch without columns would have no rows either.
-        return pl.Series([b""]).new_from_index(0, len(rows)), Counter()
-    parts, unreadable = [pl.Series(dtype=pl.Binary)], Counter[str]()
+        return Features(pl.Series([b""]).new_from_index(0, len(rows)), pl.DataFrame(), Counts())
+    numeric = [name for name, column in columns.items() if column.kind != "bytes"]
+    parts = [pl.Series(dtype=pl.Binary)]
+    filled = [pl.DataFrame(schema={filled_column(name): pl.Boolean for name in numeric})]
+    counts = [Counts()]
     for some in rows.iter_slices(_ROWS_AT_ONCE):
-        batch, lost = to_record_batch(some, columns, ())
-        unreadable.update(lost)
+        batch, told = to_record_batch(some, columns, (), written)
+        counts.append(told)
         parts.append(serialize_features(batch))
-    return pl.concat(parts), unreadable
+        there = {name: batch.column(batch.schema.get_field_index(name)).is_valid() for name in numeric}
+        filled.append(pl.DataFrame({filled_column(name): pl.from_arrow(array) for name, array in there.items()}))
+    return Features(pl.concat(parts), pl.concat(filled), merged(counts))
 
 
 def to_record_batch(
-    rows: pl.DataFrame, columns: Mapping[str, ExampleColumn], numbers: Sequence[str]
-) -> tuple[pa.RecordBatch, dict[str, int]]:
+    rows: pl.DataFrame, columns: Mapping[str, ExampleColumn], numbers: Sequence[str], written: Written = PLAINLY
+) -> tuple[pa.RecordBatch, Counts]:
     """Arranges rows the way tfx_bsl writes examples.
 
     Args:
       rows: Texts or lists of texts for the columns, whole numbers for the others, `TIME` where there is one.
       columns: What goes into the examples, by name.
       numbers: Columns of this room's own with a whole number in every row: labels, whether they are final ...
+      written: How numbers are written, and in which files.
 
     Returns:
       A batch of large lists: bytes, float32 or int64 for the columns (null where a row has no value), one int64 per
-      number, and `impression_time_us` (int64, UTC) where there is a time. And by column how many values could not be
-      read as numbers and are missing for that.
+      number, and `impression_time_us` (int64, UTC) where there is a time. And by column how many values are numbers,
+      and which could not be read as numbers and are missing for that.
+
+    Raises:
+      LogsError: Several values where there must be one.
     """
     arrays: dict[str, pa.Array] = {}
-    unreadable: dict[str, int] = {}
+    counts = Counts()
     for name, column in columns.items():
-        arrays[name], lost = _lists(rows.get_column(name), column)
-        if lost:
-            unreadable[name] = lost
+        arrays[name], cells = _lists(rows.get_column(name), column, written.notation)
+        if column.single and (cells.lengths > 1).any():
+            raise _several(rows, name, int(np.argmax(cells.lengths > 1)), written)
+        if cells.numbers:
+            counts.numbers[name] = cells.numbers
+        if len(cells.lost):
+            counts.unreadable[name] = len(cells.lost)
+            counts.unreadable_values[name] = _told(rows, cells, written)
     for name in numbers:
         arrays[name] = _one_each(_arrow(rows.get_column(name), "int"))
     if TIME in rows.columns:
         arrays[IMPRESSION_TIME] = _one_each(_arrow(rows.get_column(TIME), "int"))
-    return pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays)), unreadable
+    return pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays)), counts
+
+
+def _told(rows: pl.DataFrame, cells: _Cells, written: Written) -> list[tuple[str, str]]:
+    """Returns some of the values that were no numbers, each with its file; the same ones however rows are cut."""
+    files = [written.file(rows, int(row)) for row in cells.lost_rows]
+    return sorted(set(zip(cells.lost.to_list(), files, strict=True)))[:VALUES_TOLD]
+
+
+def _several(rows: pl.DataFrame, name: str, row: int, written: Written) -> LogsError:
+    file = written.file(rows, row)
+    place = f"{file}: " if file else ""
+    found = rows.get_column(name)[row]
+    return LogsError(
+        f"{place}column '{name}' holds several values, such as {list(found)!r}, where one is asked; a feature of "
+        "kind 'bag' takes several"
+    )
 
 
 def serialize(batch: pa.RecordBatch, further: Sequence[pl.Series] = ()) -> list[bytes]:
@@ -190,21 +250,45 @@ def _one_each(values: pa.Array) -> pa.Array:
     return pa.LargeListArray.from_arrays(pa.array(np.arange(len(values) + 1, dtype=np.int64)), values)
 
 
-def _lists(cells: pl.Series, column: ExampleColumn) -> tuple[pa.Array, int]:
-    """Returns the values of each cell, null where there is none, and how many texts were no numbers."""
+class _Cells(NamedTuple):
+    """What is to be known of the cells of a column.
+
+    Attributes:
+      lengths: How many values each holds, empty ones among them: [rows].
+      numbers: How many of the values are numbers, or weigh others.
+      lost: The values that are no numbers, as they stand there.
+      lost_rows: In which rows they stand: [lost].
+    """
+
+    lengths: NDArray[np.int64]
+    numbers: int
+    lost: pl.Series
+    lost_rows: NDArray[np.int64]
+
+
+def _lists(cells: pl.Series, column: ExampleColumn, notation: Notation) -> tuple[pa.Array, _Cells]:
+    """Returns the values of each cell, null where there is none, and which texts were no numbers."""
     if cells.dtype == pl.String and column.separator is not None:
         cells = cells.str.split(column.separator)
     if isinstance(cells.dtype, pl.List):
-        lengths = cells.list.len().fill_null(0).to_numpy()
+        lengths = cells.list.len().fill_null(0).to_numpy().astype(np.int64)
         texts = cells.drop_nulls().filter(lengths[~cells.is_null().to_numpy()] > 0).explode().str.strip_chars()
     else:
         lengths = np.ones(len(cells), dtype=np.int64)
         texts = cells
-    values = _values(texts, column.kind)
+    values = _values(texts, column.kind, notation)
+    lost = np.zeros(len(texts), dtype=np.bool_)
+    if column.kind != "bytes" and (lost := _lost(values, texts)).any():
+        values = _with_truth(values, texts)
+        lost = _lost(values, texts)
     there = values.is_not_null().to_numpy()
-    lost = int((~there).sum()) - int(texts.is_null().sum()) - int((texts == "").sum())
+    numbers = int(there.sum()) if column.kind != "bytes" else 0
     if column.weight_separator is not None:
-        lost += _not_weighted(texts, column.weight_separator)
+        weighted, unweighted = _weighted(texts, column.weight_separator, notation)
+        lost = lost | unweighted
+        numbers += int(weighted.sum())
+    told = texts.filter(lost) if lost.any() else texts.clear()
+    in_rows = np.repeat(np.arange(len(cells)), lengths)[lost] if lost.any() else lengths[:0]
     if column.keeps_places:
         values, there = _in_places(values, there, lengths)
     # Where each row's values begin, before and after the empty ones are left out.
@@ -212,15 +296,21 @@ def _lists(cells: pl.Series, column: ExampleColumn) -> tuple[pa.Array, int]:
     offsets = kept_before[np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)]
     empty = np.append(offsets[1:] == offsets[:-1], False)
     arrow = _arrow(values.drop_nulls(), column.kind)
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64(), mask=empty), arrow), lost
+    array = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64(), mask=empty), arrow)
+    return array, _Cells(lengths, numbers, told, in_rows)
 
 
-def _not_weighted(texts: pl.Series, separator: str) -> int:
-    """Counts texts in which something else than a number follows the separator. They stay as they are."""
-    weighted = texts.drop_nulls()
-    weighted = weighted.filter(weighted.str.contains(separator, literal=True))
-    numbers = weighted.str.split(separator).list.last().str.strip_chars().cast(pl.Float64, strict=False)
-    return numbers.null_count()
+def _weighted(texts: pl.Series, separator: str, notation: Notation) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tells texts in which a number follows the separator from those in which something else does.
+
+    Returns:
+      Which texts have a weight, and which have none that is a number: [texts] each.
+    """
+    text = pl.col(texts.name)
+    has = text.str.contains(separator, literal=True).fill_null(False)
+    sound = number(text.str.split(separator).list.last(), notation).is_not_null().fill_null(False)
+    found = texts.to_frame().select((has & sound).alias("sound"), (has & ~sound).alias("lost"))
+    return found.get_column("sound").to_numpy(), found.get_column("lost").to_numpy()
 
 
 def _in_places(
@@ -240,20 +330,34 @@ def _in_places(
     return filled.set(pl.Series(~kept), None), kept
 
 
-def _values(texts: pl.Series, kind: Literal["bytes", "float", "int"]) -> pl.Series:
+def _values(texts: pl.Series, kind: Literal["bytes", "float", "int"], notation: Notation) -> pl.Series:
     """Reads texts as what the column holds, null where they are empty or no numbers."""
     text = pl.col(texts.name)
     if kind == "bytes":
         value: pl.Expr = pl.when(text != "").then(text)
     else:
-        number = text.str.strip_chars().cast(pl.Float64, strict=False)
+        digits = plain(text, notation)
+        double = digits.cast(pl.Float64, strict=False)
         if kind == "float":
-            value = pl.when(number.is_finite() & (number.abs() <= _FLOAT32_MAX)).then(number)
+            value = pl.when(double.is_finite() & (double.abs() <= _FLOAT32_MAX)).then(double)
         else:
             # Exact for all of int64; "5.0" is 5 all the same.
-            whole = pl.when(number.is_finite() & (number == number.round())).then(number).cast(pl.Int64, strict=False)
-            value = pl.coalesce(text.str.strip_chars().cast(pl.Int64, strict=False), whole)
+            whole = pl.when(double.is_finite() & (double == double.round())).then(double).cast(pl.Int64, strict=False)
+            value = pl.coalesce(digits.cast(pl.Int64, strict=False), whole)
     return texts.to_frame().select(value).to_series()
+
+
+def _lost(values: pl.Series, texts: pl.Series) -> NDArray[np.bool_]:
+    """Returns which texts say something that is no number: [texts]."""
+    if not values.has_nulls():
+        return np.zeros(len(texts), dtype=np.bool_)
+    return np.asarray((values.is_null() & (texts != "").fill_null(False)).to_numpy())
+
+
+def _with_truth(values: pl.Series, texts: pl.Series) -> pl.Series:
+    """Fills in 1 where a text is `true`, and 0 where it is `false`."""
+    text = texts.str.strip_chars().str.to_lowercase()
+    return values.fill_null(text.replace_strict(_TRUTH, default=None, return_dtype=values.dtype))
 
 
 def _arrow(values: pl.Series, kind: Literal["bytes", "float", "int"]) -> pa.Array:

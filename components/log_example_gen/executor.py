@@ -31,6 +31,7 @@ from tandem.components.log_example_gen.doubts import doubts
 from tandem.components.log_example_gen.faults import asked_for, faults
 from tandem.components.log_example_gen.id_forms import describe_id_forms
 from tandem.components.log_example_gen.labelled import unreadable
+from tandem.components.log_example_gen.number_faults import no_numbers_to_judge
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, reason
 from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
@@ -96,7 +97,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _LOG.info("%s", line)
         _tell_not_final(counts)
         counts.check()
-        suspicions = doubts(counts, plan.labels, plan.label_delays)
+        suspicions = [*doubts(counts, plan.labels, plan.label_delays), *no_numbers_to_judge(counts, plan)]
         _tell_oddities(counts, suspicions)
         problems = faults(counts, plan)
         problems += [*_too_many_bad(counts, plan, quarantine.uri), *_empty_splits(counts, plan)]
@@ -134,8 +135,6 @@ def _describe_artifacts(examples: Artifact, quarantine: Artifact, counts: Counts
 
 
 def _tell_oddities(counts: Counts, suspicions: list[str]) -> None:
-    for column, number in sorted(counts.unreadable.items()):
-        _LOG.warning("column '%s': %s values are no numbers and count as missing", column, f"{number:,}")
     for line in describe_id_forms(counts.id_forms):
         _LOG.warning("%s", line)
     for line in suspicions:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tandem.components.log_example_gen.doubts import TRAIN
+from tandem.components.log_example_gen.number_faults import no_numbers_to_learn, too_many_unreadable
 from tandem.components.log_example_gen.peeking import first_cells
 from tandem.components.log_example_gen.records import MALFORMED, NOT_ASKED_FOR
 from tandem.components.log_example_gen.side_tables import would_match
@@ -28,6 +29,8 @@ def faults(counts: Counts, plan: Plan) -> list[str]:
         *(line for side in plan.sides for line in _unmatched(counts, side, plan)),
         *_nothing_to_learn(counts, plan),
         *_lost_positives(counts, plan),
+        *too_many_unreadable(counts, plan),
+        *no_numbers_to_learn(counts, plan),
     ]
 
 

@@ -195,6 +195,6 @@ def _one_of(text: pl.Expr, given: Sequence[str] | None, usual: Sequence[str], no
     """Whether texts are among some: the given ones as they stand, or as equal numbers; the usual ones in any case."""
     if given is None:
         return text.str.to_lowercase().is_in(usual)
-    numbers = pl.select(number(pl.lit(pl.Series(given, dtype=pl.String)))).to_series().drop_nulls()
+    numbers = pl.DataFrame({"given": given}).select(number(pl.col("given"))).to_series().drop_nulls()
     found = text.is_in(list(given))
     return found | number(text, notation).is_in(numbers.to_list()).fill_null(False) if len(numbers) else found

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from tandem.components.log_example_gen.records import FILE
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tandem.components.log_example_gen.settings import Files
+
+
+_AROUND = re.compile(r"[+-]?\d[\d.,\s]*([eE][+-]?\d+)?|[+-]")  # What is left of a text without it may be a currency.
 
 
 class Notation(NamedTuple):
@@ -26,6 +33,25 @@ class Notation(NamedTuple):
 
 
 PLAIN = Notation()
+
+
+class Written(NamedTuple):
+    """How the numbers of some rows were written, and in which files.
+
+    Attributes:
+      notation: How.
+      files: The names of the files that `FILE` counts; none where messages need not name them.
+    """
+
+    notation: Notation = PLAIN
+    files: tuple[str, ...] = ()
+
+    def file(self, rows: pl.DataFrame, row: int) -> str:
+        """Returns the name of the file that a row comes from, empty where that is not known."""
+        return self.files[rows.get_column(FILE)[row]] if self.files and FILE in rows.columns else ""
+
+
+PLAINLY = Written()
 
 
 def notation_of(spec: Files) -> Notation:
@@ -75,3 +101,24 @@ def number(text: pl.Expr, notation: Notation = PLAIN) -> pl.Expr:
     """
     value = plain(text, notation).cast(pl.Float64, strict=False)
     return pl.when(value.is_finite()).then(value)
+
+
+_MARKS = (Notation(thousands=","), Notation(decimal=","), Notation(decimal=",", thousands="."), Notation(thousands=" "))
+
+
+def settings_for(values: Sequence[str]) -> str:
+    """Returns the settings by which some texts are numbers, as they are written in a configuration; empty: none known.
+
+    >>> settings_for(["1,234", "12,345,678.5"]), settings_for(["$1,5", "-2"]), settings_for(["many"])
+    ("thousands: ','", "decimal: ',', strip: '$'", '')
+    """
+    around = "".join(sorted({letter for value in values for letter in _AROUND.sub("", value.strip())}))
+    texts = pl.DataFrame({"value": list(values)}, schema={"value": pl.String})
+    for strip in ("", around):
+        for marks in (PLAIN, *_MARKS):
+            notation = marks._replace(strip=strip)
+            found = texts.select(number(pl.col("value"), notation)).to_series()
+            if values and not found.has_nulls():
+                defaults = zip(Notation._fields, notation, PLAIN, strict=True)
+                return ", ".join(f"{name}: {value!r}" for name, value, usual in defaults if value != usual)
+    return ""

@@ -13,6 +13,7 @@ import polars as pl
 
 from tandem.components.log_example_gen.labelled import TableLabels
 from tandem.components.log_example_gen.labels import parents_first
+from tandem.components.log_example_gen.numbers import Written, notation_of
 from tandem.components.log_example_gen.offered import (
     check_columns,
     check_names_given,
@@ -149,6 +150,10 @@ class Plan:
     def parts(self) -> int:
         """Into how many parts the examples are divided: shards of their keys, or the files of the labelled table."""
         return self.shards if self.logs.table is None else len(self.source(TABLE).files)
+
+    def written(self, source: Source) -> Written:
+        """Returns how the numbers of a source are written, and in which files."""
+        return Written(notation_of(source.spec), tuple(file.name for file in source.files))
 
     @property
     def table_labels(self) -> TableLabels | None:

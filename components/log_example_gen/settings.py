@@ -521,6 +521,11 @@ class LogSettings(Settings):
     or without the event that it belongs to.
     """
 
+    max_unreadable_share: float = Field(default=0.05, ge=0, le=1)
+    """The run fails when a larger share of a numeric column's values, the empty ones left out, are no numbers. See
+    `decimal`, `thousands`, `strip` and `null_values`.
+    """
+
     max_lost_positives_share: float | None = Field(default=None, ge=0, le=1)
     """The run fails when a larger share of the rows that make a label 1 is bad: 4% of the rows can be 20% of the
     orders. None: as `max_bad_share`.
@@ -617,6 +622,9 @@ class ExampleColumn(Settings):
 
     separator: str | None = None
     """Between the values of a cell that holds several; None: one value, or a list already (JSON, Parquet)."""
+
+    single: bool = False
+    """Whether a row has one value at most: then a list of several is an error."""
 
     weight: bool = False
     """A row weight: in every row one finite number, 0 or more. Its `kind` is `float`, also where none is given."""

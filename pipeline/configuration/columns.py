@@ -68,9 +68,9 @@ def _of_feature(feature: AnyFeature) -> Iterator[tuple[str, str, ExampleColumn]]
 def _wanted(feature: AnyFeature) -> ExampleColumn:
     """Returns the form of the columns that hold a feature's values."""
     if isinstance(feature, NumericFeature):
-        return ExampleColumn(kind="float")
+        return ExampleColumn(kind="float", single=True)
     if not isinstance(feature, BagFeature):
-        return ExampleColumn()
+        return ExampleColumn(single=True)
     return ExampleColumn(
         separator=feature.separator,
         keeps_places=feature.weights is not None,
@@ -104,19 +104,20 @@ def columns(asked: Iterable[Use]) -> tuple[dict[str, ExampleColumn], list[Proble
       asked: Who asks for which column.
     """
     first: dict[str, Use] = {}
-    weights = set()
+    weights, singles = set(), set()
     problems: list[Problem] = []
     for use in asked:
         known = first.setdefault(use.column, use)
         if known is not use:
             first[use.column] = known._replace(wanted=_with_weights(known.wanted, use.wanted))
         weights |= {use.column} if use.wanted.weight else set()
+        singles |= {use.column} if use.wanted.single else set()
         is_slice = use.place[0] == "evaluation"
         if use.wanted.kind != known.wanted.kind or (use.wanted.separator != known.wanted.separator and not is_slice):
             twice = f"as {_words(use.wanted)}, {known.user} as {_words(known.wanted)}"
             message = f"{use.user} asks for column '{use.column}' {twice}; a column of the examples has one form"
             problems.append((use.place, message))
-    found = {name: use.wanted for name, use in first.items()}
+    found = {name: use.wanted.model_copy(update={"single": name in singles}) for name, use in first.items()}
     weighing = {name: ExampleColumn(kind="float", weight=True) for name in weights if found[name].kind == "float"}
     return found | weighing, problems
 

@@ -23,6 +23,7 @@ from tandem.pipeline.doctor.check import Check
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tandem.components.log_example_gen.numbers import Written
     from tandem.components.log_example_gen.plan import Plan, Source
     from tandem.components.log_example_gen.settings import ExampleColumn
     from tandem.models.settings import TrainingSettings
@@ -163,31 +164,32 @@ def _numbers(plan: Plan, first: FirstRows) -> Iterator[Check]:
     if not frames or not wanted:
         return
     rows = stack(frames.values())
-    batch, unreadable = to_record_batch(rows, wanted, ())
+    written = plan.written(main)
+    batch, counts = to_record_batch(rows, wanted, (), written)
     for name, column in wanted.items():
-        lost, there = unreadable.get(name, 0), len(rows) - batch.column(name).null_count
+        lost, there = counts.unreadable[name], len(rows) - batch.column(name).null_count
         if lost:
             text = f"column '{name}': {lost:,} values ({lost / (lost + there):.1%}) are no numbers and count as missing"
-            examples = ", ".join(map(repr, _no_numbers(rows.get_column(name), column)))
+            examples = ", ".join(map(repr, _no_numbers(rows.get_column(name), column, written)))
             yield Check("warn" if there else "fail", f"{text}, such as {examples}" if examples else text)
-        elif empty := [split for split, frame in frames.items() if _is_empty(frame, name, column)]:
+        elif empty := [split for split, frame in frames.items() if _is_empty(frame, name, column, written)]:
             everywhere = len(empty) == len(frames)
             where = "everywhere" if everywhere else f"in all rows of {' and '.join(map(repr, empty))}"
             surely = first.whole[main.name] and (everywhere or "train" in empty)
             yield Check("fail" if surely else "warn", f"column '{name}' is to hold numbers, and is empty {where}")
 
 
-def _is_empty(rows: pl.DataFrame, name: str, column: ExampleColumn) -> bool:
-    batch, _ = to_record_batch(rows.select(name), {name: column}, ())
+def _is_empty(rows: pl.DataFrame, name: str, column: ExampleColumn, written: Written) -> bool:
+    batch, _ = to_record_batch(rows.select(name), {name: column}, (), written)
     return bool(batch.column(name).null_count == len(rows))
 
 
-def _no_numbers(cells: pl.Series, column: ExampleColumn) -> list[str]:
+def _no_numbers(cells: pl.Series, column: ExampleColumn, written: Written) -> list[str]:
     """Returns some texts that cannot be read as the numbers that a column is to hold."""
     if cells.dtype != pl.String:
         return []
     texts = cells.filter(cells != "").unique(maintain_order=True)
-    batch, _ = to_record_batch(texts.to_frame(), {cells.name: column}, ())
+    batch, _ = to_record_batch(texts.to_frame(), {cells.name: column}, (), written)
     return texts.filter(pl.Series(batch.column(cells.name).is_null())).head(_EXAMPLES).to_list()
 
 

@@ -16,12 +16,12 @@ import polars as pl
 
 from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.examples import examples_of, features_of
+from tandem.components.log_example_gen.numbers import Written, notation_of
 from tandem.components.log_example_gen.readers.registry import READERS, by_ending, read_columns, read_file
-from tandem.components.log_example_gen.records import BAD_TIME, REASON, ROW, TIME, normalize, single_values, stack
+from tandem.components.log_example_gen.records import BAD_TIME, REASON, ROW, TIME, normalize, stack
 from tandem.components.log_example_gen.settings import Files
 from tandem.components.log_example_gen.side_tables import attach, features_column, one_per_key
 from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
-from tandem.components.log_example_gen.where import satisfying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     )
 
 _FIRST_BYTES = 1 << 16
-_OF_TEXT_FILES = frozenset({"format", "columns", "delimiter", "quoting", "escape", "encoding"})
+_OF_TEXT_FILES = frozenset(
+    {"format", "columns", "delimiter", "quoting", "escape", "encoding", "decimal", "thousands", "strip"}
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +172,7 @@ class Examples:
                 ]
             )
         )
+        self._written = Written(notation_of(files[0].spec))
         self.unmatched: Counter[str] = Counter()
         self.unreadable: Counter[str] = Counter()
         _check(self.columns, files)
@@ -196,8 +199,8 @@ class Examples:
             self.unmatched[side.name] += unmatched
         rows = rows.drop(TIME, strict=False)
         serialized = [features_column(side.name) for side in self._sides]
-        for examples, unreadable in examples_of(rows, self._inputs, (), serialized=serialized):
-            self.unreadable.update(unreadable)
+        for examples, counts in examples_of(rows, self._inputs, (), serialized=serialized, written=self._written):
+            self.unreadable.update(counts.unreadable)
             yield examples
 
 
@@ -230,7 +233,7 @@ def _side_tables(logs: LogSettings | None, wanted: Mapping[str, ExampleColumn], 
         columns = {name: column for name, column in wanted.items() if name in offered and name != spec.key}
         if columns:
             table = _side_table(spec, files, columns, data_dir)
-            features, _ = features_of(table, columns)
+            features = features_of(table, columns, Written(notation_of(spec))).serialized
             named = table.select(spec.key, features.alias(features_column(spec.name)))
             sides.append(_Side(spec.name, spec.key, tuple(columns), named))
     return sides
@@ -242,13 +245,9 @@ def _side_table(
     """Returns each key once, with the columns as texts."""
     system, _ = filesystem(data_dir)
     names = (spec.key, *columns)
-    read = tuple(dict.fromkeys((*names, *spec.where)))
     parts = [pl.DataFrame(schema=dict.fromkeys(names, pl.String) | {ROW: pl.Int64})]
     for file in files:
-        for block in read_file(system, file, spec, read):
-            rows, _ = single_values(block.rows, (spec.key,))
-            rows = rows.filter(satisfying(rows, spec.where)).select(*names, ROW)
-            parts.append(normalize(rows, (spec.key,))[0])
+        parts += [normalize(block.rows, (spec.key,))[0] for block in read_file(system, file, spec, names)]
     return one_per_key(stack(parts), spec.key)[0]
 
 

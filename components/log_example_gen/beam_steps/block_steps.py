@@ -17,6 +17,7 @@ import polars as pl
 from tandem.components.log_example_gen.beam_steps.outputs import by_day, by_reason, counted, rejected, times
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, Counts, merged
+from tandem.components.log_example_gen.examples import filled_column
 from tandem.components.log_example_gen.finality import end_of_logs, with_finality
 from tandem.components.log_example_gen.join import join
 from tandem.components.log_example_gen.labelled import check_labels
@@ -163,6 +164,9 @@ class AttachSides(beam.DoFn):
 
     def __init__(self, plan: Plan):
         self._keys = {side.name: side.keys[0] for side in plan.sides}
+        self._numeric = [
+            name for side in plan.sides for name, column in plan.columns_of(side).items() if column.kind != "bytes"
+        ]
 
     def process(self, block: ExampleBlock, tables: Mapping[str, pl.DataFrame]) -> Iterator[Any]:
         """Adds columns to one block."""
@@ -170,7 +174,10 @@ class AttachSides(beam.DoFn):
         for name, key in self._keys.items():
             rows, unmatched[name] = attach(rows, tables[name], key)
             keyless[name] = int((rows.get_column(key) == "").sum())
-        yield counted(Counts(unmatched=+unmatched, without_key=+keyless))
+        numbers = Counter({name: int(rows.get_column(filled_column(name)).sum()) for name in self._numeric})
+        rows = rows.drop(map(filled_column, self._numeric))
+        numbers_in = {block.split: numbers} if block.split else {}
+        yield counted(Counts(unmatched=+unmatched, without_key=+keyless, numbers_in=numbers_in))
         yield dataclasses.replace(block, rows=rows)
 
 

@@ -15,6 +15,7 @@ from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import KEPT, Counts, merged
 from tandem.components.log_example_gen.examples import features_of
 from tandem.components.log_example_gen.id_forms import id_forms
+from tandem.components.log_example_gen.numbers import notation_of
 from tandem.components.log_example_gen.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.quarantine import malformed_rows
 from tandem.components.log_example_gen.readers.registry import read_file
@@ -54,7 +55,7 @@ class _ReadFiles(beam.DoFn):
             times_of.see(rows, unusable)
             rejects = [unusable]
             if source.weights:
-                rows, unweighted = check_weights(rows, source.weights)
+                rows, unweighted = check_weights(rows, source.weights, notation_of(source.spec))
                 rejects.append(unweighted)
             # The labels of a table's usable rows are read later.
             seen = rejects if source.name == TABLE else [rows, *rejects]
@@ -144,10 +145,11 @@ class ReadSideTable(_ReadFiles):
                     yield from rejected(name, some, 0)
         table, repeated = one_per_key(stack(parts), source.keys[0])
         yield from rejected(name, repeated, 0)
-        features, unreadable = features_of(table, self._plan.columns_of(source))
+        features = features_of(table, self._plan.columns_of(source), self._plan.written(source))
         outcomes = {name: Counter({KEPT: len(table)}) + by_reason(repeated)}
-        yield counted(merged([*all_counts, Counts(outcomes=outcomes, unreadable=unreadable)]))
-        yield name, table.select(source.keys[0], features.alias(features_column(name)))
+        yield counted(merged([*all_counts, Counts(outcomes=outcomes), features.counts]))
+        named = table.select(source.keys[0], features.serialized.alias(features_column(name)))
+        yield name, named.with_columns(features.filled.get_columns())
 
 
 def shard_of(rows: pl.DataFrame, keys: Iterable[str], shards: int) -> pl.Series:

@@ -14,7 +14,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from tandem.components.log_example_gen.beam_steps.outputs import counted
-from tandem.components.log_example_gen.counts import Counts
+from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.examples import examples_of
 from tandem.components.log_example_gen.quarantine import to_jsonl_gz
 from tandem.components.log_example_gen.records import stack
@@ -52,20 +52,25 @@ class WriteExamples(beam.DoFn):
             numbers=[*labels, *finals, *([OBSERVED_UNTIL] if plan.observed_until else [])],
             sparse_numbers=[time_column(label) for label in labels if plan.logs.table is None],
             serialized=[features_column(side.name) for side in plan.sides],
+            written=plan.written(plan.streams[0]),
         )
-        unreadable = Counter[str]()
+        counts: list[Counts] = []
         path = posixpath.join(self._folders[split], file_name(block, plan.parts))
         options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
         with appearing(path) as partial, tf.io.TFRecordWriter(partial, options) as writer:
-            for examples, lost in pieces:
-                unreadable.update(lost)
+            for examples, told in pieces:
+                counts.append(told)
                 for example in examples:
                     writer.write(example)
         positives = Counter({label: int(rows.get_column(label).sum()) for label in labels})
         late = Counter({label: len(rows) - int(rows.get_column(column).sum()) for column, label in finals.items()})
-        yield counted(
-            Counts(positives={split: positives}, unreadable=unreadable, not_final={split: late} if finals else {})
+        numbers = merged(counts)
+        own = Counts(
+            positives={split: positives},
+            numbers_in={split: Counter(numbers.numbers)},
+            not_final={split: late} if finals else {},
         )
+        yield counted(merged([own, numbers]))
 
 
 def file_name(block: ExampleBlock, parts: int) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
-from tandem.components.log_example_gen.counts import Counts, merged
+from tandem.components.log_example_gen.counts import Counts, describe_lost, merged
 
 COUNTS = Counts(
     rows=Counter({"clicks": 3}),
@@ -37,6 +37,8 @@ def test_the_file_is_sorted_and_says_what_there_is_not() -> None:
         "leads": {},
         "lost_positives": {},
         "not_final": {"train": {"buy": 1}},
+        "numbers": {},
+        "numbers_in": {},
         "observed_until_us": None,
         "outcomes": {"clicks": {"attached": 2, "duplicate": 1}},
         "positive_rows": {},
@@ -45,6 +47,7 @@ def test_the_file_is_sorted_and_says_what_there_is_not() -> None:
         "rows": {"clicks": 3},
         "unmatched": {},
         "unreadable": {},
+        "unreadable_values": {},
         "without_key": {},
     }
     assert list(json.loads(COUNTS.to_json())) == sorted(json.loads(COUNTS.to_json()))
@@ -63,3 +66,24 @@ def test_the_order_of_adding_up_does_not_matter() -> None:
     assert total == merged(reversed(some))
     assert (total.rows["clicks"], total.first_us, total.last_us, total.unmatched["users"]) == (4, 3, 9, 1)
     assert COUNTS.rows["clicks"] == 3
+
+
+def test_values_that_are_no_numbers_are_told_alike_however_they_were_cut() -> None:
+    parts = [
+        Counts(
+            numbers=Counter(n=7), unreadable=Counter(n=2), unreadable_values={"n": [("b", "2.csv"), ("d", "1.csv")]}
+        ),
+        Counts(unreadable=Counter(n=1), unreadable_values={"n": [("a", "1.csv")]}),
+        Counts(unreadable=Counter(n=1), unreadable_values={"n": [("b", "2.csv")]}),
+        Counts(unreadable=Counter(n=1), unreadable_values={"n": [("c", "1.csv")]}),
+    ]
+    assert merged(parts) == merged(reversed(parts)) == merged([merged(parts[1:]), parts[0]])
+    assert describe_lost(merged(parts)) == [
+        "n: 5 of 12 values (41.7%) are no numbers and count as missing, such as 'a' (1.csv), 'b' (2.csv), 'c' (1.csv)"
+    ]
+
+
+def test_lost_positives_are_told() -> None:
+    counts = Counts(positive_rows=Counter(buy=60), lost_positives={"buy": Counter(bad_time=10, no_click=2)})
+    assert describe_lost(merged([counts, Counts()])) == ["buy: 12 of the 60 rows that make it 1 (20.0%) are bad"]
+    assert counts.properties() == {"lost_positives.buy": 12}

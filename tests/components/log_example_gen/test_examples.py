@@ -9,15 +9,20 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
+from tandem.components.log_example_gen.counts import merged
 from tandem.components.log_example_gen.examples import (
     examples_of,
+    features_of,
+    filled_column,
     serialize,
     serialize_features,
     sparse_feature,
     to_record_batch,
 )
-from tandem.components.log_example_gen.records import TIME
+from tandem.components.log_example_gen.numbers import Notation, Written
+from tandem.components.log_example_gen.records import FILE, TIME
 from tandem.components.log_example_gen.settings import ExampleColumn
+from tandem.components.log_example_gen.sources import LogsError
 
 
 def values(example: bytes) -> dict[str, list[Any]]:
@@ -49,7 +54,7 @@ def test_every_kind_of_column() -> None:
         "prices": ExampleColumn(kind="float", separator="|"),
         "count": ExampleColumn(kind="int"),
     }
-    batch, unreadable = to_record_batch(rows, columns, ["click"])
+    batch, counts = to_record_batch(rows, columns, ["click"])
     assert [values(example) for example in serialize(batch)] == [
         {
             "word": ["é".encode()],
@@ -82,7 +87,13 @@ def test_every_kind_of_column() -> None:
             "impression_time_us": [3],
         },
     ]
-    assert unreadable == {"price": 2, "prices": 2, "count": 1}
+    assert counts.unreadable == {"price": 2, "prices": 2, "count": 1}
+    assert counts.numbers == {"price": 1, "prices": 2, "count": 2}
+    assert counts.unreadable_values == {
+        "price": [("1e39", ""), ("dear", "")],
+        "prices": [("nan", ""), ("x", "")],
+        "count": [("5.5", "")],
+    }
 
 
 @pytest.mark.parametrize("length", [0, 1, 60, 110, 120, 125, 130, 16_300, 16_380, 17_000, 2_097_100, 2_097_200])
@@ -137,7 +148,7 @@ def test_large_frames_are_serialized_in_pieces_and_in_their_order(monkeypatch: p
     )
     pieces = list(examples_of(rows, {"n": ExampleColumn(kind="int")}, (), sparse_numbers=["t"]))
     assert [len(examples) for examples, _ in pieces] == [3, 3, 1]
-    assert [lost for _, lost in pieces] == [{"n": 1}, {"n": 1}, {}]
+    assert [counts.unreadable for _, counts in pieces] == [{"n": 1}, {"n": 1}, {}]
     found = [values(example) for examples, _ in pieces for example in examples]
     assert [row.get("t") for row in found] == [[1], None, [3], None, [5], None, [7]]
     assert [row["n"] for row in found] == [[1], [], [3], [4], [], [6], [7]]
@@ -156,19 +167,70 @@ def test_values_and_their_weights_keep_their_places() -> None:
         "scores": ExampleColumn(kind="float", separator=",", keeps_places=True),
         "listed": ExampleColumn(keeps_places=True),
     }
-    batch, unreadable = to_record_batch(rows, columns, [])
+    batch, counts = to_record_batch(rows, columns, [])
     found = [values(example) for example in serialize(batch)]
     assert [row["tags"] for row in found] == [[b"a", b"", b"c"], [], [], [], [b"b"]]
     assert [row["listed"] for row in found] == [[b"a", b"", b"c"], [], [], [], [b"b"]]
     np.testing.assert_array_equal(found[0]["scores"], [1, 2, np.nan])
     np.testing.assert_array_equal(found[4]["scores"], [np.nan, 2])
     assert [row["scores"] for row in found[1:4]] == [[5, 6], [], [7]]
-    assert unreadable == {"scores": 1}
+    assert counts.unreadable == {"scores": 1}
+    assert counts.numbers["scores"] == 6
 
 
 def test_weights_behind_values_that_are_no_numbers_are_counted_and_left() -> None:
     rows = pl.DataFrame({"tags": ["a:1|b:x|c", "a:b:2|d:", None]})
-    batch, unreadable = to_record_batch(rows, {"tags": ExampleColumn(separator="|", weight_separator=":")}, [])
+    batch, counts = to_record_batch(rows, {"tags": ExampleColumn(separator="|", weight_separator=":")}, [])
     found = [values(example)["tags"] for example in serialize(batch)]
     assert found == [[b"a:1", b"b:x", b"c"], [b"a:b:2", b"d:"], []]
-    assert unreadable == {"tags": 2}
+    assert counts.unreadable == {"tags": 2}
+    assert counts.numbers == {"tags": 2}
+    assert counts.unreadable_values == {"tags": [("b:x", ""), ("d:", "")]}
+
+
+def test_values_that_are_no_numbers_are_told_with_their_files() -> None:
+    rows = pl.DataFrame({"n": [["1", "x"], ["", "y"], ["z"], ["w", "w"]], FILE: [0, 0, 1, 1]})
+    written = Written(files=("a.jsonl", "b.jsonl"))
+    _, counts = to_record_batch(rows, {"n": ExampleColumn(kind="float")}, (), written)
+    assert counts.unreadable == {"n": 5}
+    assert counts.unreadable_values == {"n": [("w", "b.jsonl"), ("x", "a.jsonl"), ("y", "a.jsonl")]}
+    halves = [
+        to_record_batch(rows[part], {"n": ExampleColumn(kind="float")}, (), written)[1] for part in ([2, 3], [0, 1])
+    ]
+    assert merged(halves) == counts
+
+
+def test_truth_is_a_number() -> None:
+    rows = pl.DataFrame({"x": ["true", "False", "", "0.5", "yes"]})
+    for kind, numbers in (("float", [[1.0], [0.0], [], [0.5], []]), ("int", [[1], [0], [], [], []])):
+        batch, _ = to_record_batch(rows, {"x": ExampleColumn(kind=kind)}, ())
+        assert [values(example)["x"] for example in serialize(batch)] == numbers
+
+
+def test_numbers_as_their_files_write_them() -> None:
+    rows = pl.DataFrame({"x": ["1.234,5", "7", "1.5"], "n": ["1.234", "-5", "9.007.199.254.740.993"]})
+    columns = {"x": ExampleColumn(kind="float"), "n": ExampleColumn(kind="int")}
+    batch, counts = to_record_batch(rows, columns, (), Written(Notation(decimal=",", thousands=".")))
+    found = [values(example) for example in serialize(batch)]
+    assert [row["x"] for row in found] == [[1234.5], [7.0], []]
+    assert [row["n"] for row in found] == [[1234], [-5], [9007199254740993]]
+    assert counts.unreadable == {"x": 1}
+
+
+def test_a_list_where_one_value_is_asked_is_refused_by_its_file() -> None:
+    rows = pl.DataFrame({"x": [["a"], [], ["b", "c"]], FILE: [0, 0, 1]})
+    written = Written(files=("a.jsonl", "b.jsonl"))
+    with pytest.raises(
+        LogsError, match=r"b\.jsonl: column 'x' holds several values, such as \['b', 'c'\], where one is asked"
+    ):
+        to_record_batch(rows, {"x": ExampleColumn(single=True)}, (), written)
+    batch, _ = to_record_batch(rows[:2], {"x": ExampleColumn(single=True)}, (), written)
+    assert [values(example)["x"] for example in serialize(batch)] == [[b"a"], []]
+
+
+def test_features_of_a_side_table_say_where_there_is_a_number() -> None:
+    rows = pl.DataFrame({"age": ["30", "", "old"], "city": ["x", "", "y"]})
+    features = features_of(rows, {"age": ExampleColumn(kind="float"), "city": ExampleColumn()})
+    assert features.filled.to_dict(as_series=False) == {filled_column("age"): [True, False, False]}
+    assert features.counts.unreadable == {"age": 1}
+    assert features_of(rows, {}).filled.columns == []

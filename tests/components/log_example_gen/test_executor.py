@@ -43,6 +43,7 @@ def stream_settings(**more: Any) -> dict[str, Any]:
         "split": {"train": {"before": "1970-01-02"}, "eval": {"from": "1970-01-03"}},
         "max_bad_share": 0.5,
         "max_lost_positives_share": 1.0,
+        "max_unreadable_share": 1.0,
         **more,
     }
 
@@ -248,6 +249,7 @@ def table_settings(**more: Any) -> dict[str, Any]:
         "split": {"train": {"files": "train.csv"}, "eval": {"files": "test.jsonl"}},
         "max_bad_share": 0.7,
         "max_lost_positives_share": 1.0,
+        "max_unreadable_share": 1.0,
         **more,
     }
 
@@ -353,6 +355,71 @@ def test_labels_that_are_counts_are_refused_with_the_setting_that_reads_them(fol
     settings["table"]["labels"]["buy"]["positive"] = ">0"
     outputs = run_step(step(settings, folder, **more), "said")
     assert {row["user"][0]: row["buy"] for row in outputs.rows("train")} == {b"u1": [0], b"u2": [1], b"u3": [1]}
+
+
+def write_prices(folder: Path, *prices: str) -> dict[str, Any]:
+    """Writes a table of two rows for training, and two to judge, with a price each."""
+    for name, some in (("train.csv", prices[:2]), ("test.csv", prices[2:])):
+        rows = [f"u{i},{i},0,{price}" for i, price in enumerate(some)]
+        (folder / name).write_text(
+            "\n".join(["user;click;buy;price", *(row.replace(",", ";", 3) for row in rows)]) + "\n"
+        )
+    return {
+        "table": {"files": ["train.csv", "test.csv"], "delimiter": ";"},
+        "split": {"train": {"files": "train.csv"}, "eval": {"files": "test.csv"}},
+    }
+
+
+PRICE = {"price": ExampleColumn(kind="float", single=True)}
+
+
+def test_numbers_that_cannot_be_read_stop_the_run_with_the_setting_that_reads_them(folder: Path, run_step: Any) -> None:
+    settings = write_prices(folder, "1,5", "2", "3,25", "4")
+    with pytest.raises(
+        LogsError,
+        match=r"column 'price': 2 of 4 values \(50\.0%\) are no numbers, more than 'max_unreadable_share' allows "
+        r"\(5\.0%\), such as '1,5' \(train\.csv\), '3,25' \(test\.csv\); say how 'table' writes them: decimal: ','",
+    ):
+        run_step(step(settings, folder, columns=PRICE, labels=LABELS[:1]))
+    settings["table"]["decimal"] = ","
+    outputs = run_step(step(settings, folder, columns=PRICE, labels=LABELS[:1]), "said")
+    assert sorted(row["price"] for row in outputs.rows("train")) == [[1.5], [2.0]]
+
+
+def test_numbers_that_cannot_be_read_are_told(folder: Path, run_step: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings = {**write_prices(folder, "1.5", "dear", "3", ""), "max_unreadable_share": 0.5}
+    with caplog.at_level(logging.INFO, "tandem.ingest"):
+        run_step(step(settings, folder, columns=PRICE, labels=LABELS[:1]))
+    told = "price: 1 of 3 values (33.3%) are no numbers and count as missing, such as 'dear' (train.csv)"
+    assert told in caplog.messages
+
+
+def test_a_numeric_column_without_a_number_in_training_stops_the_run(folder: Path, run_step: Any) -> None:
+    settings = write_prices(folder, "", "", "3", "4")
+    with pytest.raises(
+        LogsError, match=r"column 'price' has no number in any of the 2 training examples; there are some in eval only"
+    ):
+        run_step(step(settings, folder, columns=PRICE, labels=LABELS[:1]))
+    write_prices(folder, "", "", "", "")
+    with pytest.raises(LogsError, match=r"has no number in any of the 2 training examples: remove what is made of it"):
+        run_step(step(settings, folder, columns=PRICE, labels=LABELS[:1]), "nowhere")
+
+
+def test_a_numeric_column_without_a_number_in_evaluation_is_told(
+    folder: Path, run_step: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_step(step(write_prices(folder, "true", "false", "", ""), folder, columns=PRICE, labels=LABELS[:1]))
+    assert "column 'price' has no number in any of the 2 examples of 'eval'" in caplog.messages
+
+
+def test_numbers_of_a_side_table_that_reach_no_training_example_stop_the_run(folder: Path, run_step: Any) -> None:
+    (folder / "users.csv").write_text("user,age\nu9,30\nu7,31\n")
+    with pytest.raises(
+        LogsError,
+        match=r"column 'age' has no number in any of the 2 training examples \('users' lacks the keys of 2 examples\); "
+        r"there are some in eval only",
+    ):
+        run_step(step(stream_settings(), folder))
 
 
 def test_a_file_in_another_unit_stops_the_run_by_its_name(folder: Path, run_step: Any) -> None:

@@ -30,11 +30,11 @@ def test_a_sound_file(config_file, tmp_path):
 
 def test_columns_are_those_of_features_slices_and_users(config_file):
     assert load(config_file).columns() == {
-        "user_id": ExampleColumn(kind="bytes"),
-        "item_id": ExampleColumn(kind="bytes"),
+        "user_id": ExampleColumn(kind="bytes", single=True),
+        "item_id": ExampleColumn(kind="bytes", single=True),
         "tags": ExampleColumn(kind="bytes", separator=","),
-        "price": ExampleColumn(kind="float"),
-        "hour": ExampleColumn(kind="bytes"),
+        "price": ExampleColumn(kind="float", single=True),
+        "hour": ExampleColumn(kind="bytes", single=True),
         "device": ExampleColumn(kind="bytes"),
     }
 
@@ -49,7 +49,7 @@ def test_a_slice_by_a_bag_takes_its_values(config_file):
     [
         (
             "{name: x, kind: cross, of: [item, city]}",  # `item` is a feature; its column is item_id
-            {"item_id": ExampleColumn(), "city": ExampleColumn()},
+            {"item_id": ExampleColumn(single=True), "city": ExampleColumn(single=True)},
         ),
         (
             '{name: x, kind: bag, columns: [t1, t2], separator: "|"}',
@@ -72,6 +72,7 @@ def test_features_of_several_columns_ask_for_all_of_them(config_file, feature, c
     config = load(config_file)
     more = load(config_file, overrides=[f"features[4]={feature}"]).columns()
     without = {name: column for name, column in config.columns().items() if name not in columns}
+    without["hour"] = ExampleColumn()  # of a slice alone: the feature made way
     assert more == without | columns
 
 

@@ -115,9 +115,9 @@ def test_few_steps(found):
     [
         (
             '"$1,5"',
-            "true",
+            "dear",
             "fail",
-            "column 'price': 14 values (100.0%) are no numbers and count as missing, such as '$1,5', 'true'",
+            "column 'price': 14 values (100.0%) are no numbers and count as missing, such as '$1,5', 'dear'",
         ),
         ("x", "2", "warn", "column 'price': 10 values (71.4%) are no numbers and count as missing, such as 'x'"),
         ("", "", "fail", "column 'price' is to hold numbers, and is empty everywhere"),
