@@ -101,7 +101,7 @@ def _several(entry: Any) -> list[Any]:
     name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(name, list) and not (isinstance(name, str) and _RANGE.fullmatch(name)):
         return [entry]
-    names = [each for part in (name if isinstance(name, list) else [name]) for each in _range(part)]
+    names = [each for part in (name if isinstance(name, list) else [name]) for each in names_in(part)]
     if not names:
         raise ValueError("got [], expected at least one name")
     if ALL_OTHERS in names:
@@ -111,11 +111,14 @@ def _several(entry: Any) -> list[Any]:
     return [{**entry, "name": each} for each in names]
 
 
-def _range(name: Any) -> list[Any]:
+def names_in(name: Any) -> list[Any]:
     """Returns the names of a range; anything else is one name.
 
-    >>> _range("C08..C10"), _range("price")
+    >>> names_in("C08..C10"), names_in("price")
     (['C08', 'C09', 'C10'], ['price'])
+
+    Raises:
+      ValueError: It looks like a range and is none.
     """
     found = _RANGE.fullmatch(name) if isinstance(name, str) else None
     if found is None:

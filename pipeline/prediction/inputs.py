@@ -18,10 +18,11 @@ from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.examples import examples_of, features_of
 from tandem.components.log_example_gen.numbers import Written, notation_of
 from tandem.components.log_example_gen.readers.registry import READERS, by_ending, read_columns, read_file
-from tandem.components.log_example_gen.records import BAD_TIME, REASON, ROW, TIME, normalize, stack
+from tandem.components.log_example_gen.records import BAD_TIME, REASON, ROW, TIME, normalize, single_values, stack
 from tandem.components.log_example_gen.settings import Files
 from tandem.components.log_example_gen.side_tables import attach, features_column, one_per_key
 from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
+from tandem.components.log_example_gen.where import satisfying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -245,9 +246,13 @@ def _side_table(
     """Returns each key once, with the columns as texts."""
     system, _ = filesystem(data_dir)
     names = (spec.key, *columns)
+    read = tuple(dict.fromkeys((*names, *spec.where)))
     parts = [pl.DataFrame(schema=dict.fromkeys(names, pl.String) | {ROW: pl.Int64})]
     for file in files:
-        parts += [normalize(block.rows, (spec.key,))[0] for block in read_file(system, file, spec, names)]
+        for block in read_file(system, file, spec, read):
+            rows, _ = single_values(block.rows, (spec.key,))
+            rows = rows.filter(satisfying(rows, spec.where)).select(*names, ROW)
+            parts.append(normalize(rows, (spec.key,))[0])
     return one_per_key(stack(parts), spec.key)[0]
 
 

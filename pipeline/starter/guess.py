@@ -121,7 +121,7 @@ def _take_table_or_log(found: Guess, rest: list[Stream]) -> None:
             "write the configuration by hand (see the documentation of the configuration)"
         )
     if stream is None:
-        names = "; ".join(f"{', '.join(each.sample.names[:3])}: {', '.join(each.columns)}" for each in candidates)
+        names = "; ".join(f"{', '.join(each.sample.names[:3])}: {_columns(each)}" for each in candidates)
         raise CannotGuess(
             "these are neither streams (a file called impressions, another clicks) nor a table with labels (a column "
             "such as click or label that holds 0 and 1, or a rating) nor a log of events (a column such as event or "
@@ -129,6 +129,12 @@ def _take_table_or_log(found: Guess, rest: list[Stream]) -> None:
         )
     rest[:] = [each for each in candidates if each is not stream]
     found.streams = {"table" if found.log is None else "impressions": _timed(stream)}
+
+
+def _columns(stream: Stream) -> str:
+    if stream.sample.named:
+        return ", ".join(stream.columns)
+    return f"{len(stream.columns)} columns without names; give the file a first row that names them"
 
 
 def _take_labelled(found: Guess, candidates: Sequence[Stream]) -> Stream | None:
@@ -196,11 +202,12 @@ def _find_keys(found: Guess) -> None:
         and not each.separator
         and all(_is_filled(stream, each.name) for stream in (found.main, *events))
     ]
-    unique = [each for each in shared if each.distinct >= 0.98 * max(each.filled, 1) and "id" in each.words]
+    named = impressions.sample.named
+    unique = [each for each in shared if each.distinct >= 0.98 * each.filled and ("id" in each.words or not named)]
     if unique:
         found.on = (max(unique, key=lambda each: each.distinct).name,)
         return
-    if impressions.sample.named:
+    if named:
         pair = [each.name for each in shared if each.words & (_USER_WORDS | _ITEM_WORDS)]
     else:
         most = sorted(shared, key=lambda each: -each.distinct)[:2]
@@ -226,13 +233,20 @@ def _take_side(found: Guess, stream: Stream) -> None:
         for each in stream.columns.values()
         if each.name in found.main.columns and each.name not in found.on[:1] and each.distinct >= 0.98 * each.filled
     ]
-    keys = [each for each in keys if not each.time and each.filled]
+    keys = [each for each in keys if not each.time and each.filled and _meets(found.main, stream, each.name)]
     own = [name for name in stream.columns if name not in found.main.columns]
     if not keys or not own:
         found.unused.append(stream.sample)
         return
     key = max(keys, key=lambda each: each.distinct).name
     found.sides.append(Side(_table_name(stream.sample, found), key, stream))
+
+
+def _meets(main: Stream, side: Stream, name: str) -> bool:
+    """Whether a column has values in common; where columns have no names, the same name means nothing."""
+    if main.sample.named and side.sample.named:
+        return True
+    return bool(main.sample.rows.get_column(name).is_in(side.sample.rows.get_column(name).unique().implode()).any())
 
 
 def _table_name(sample: Sample, found: Guess) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tandem.models.features import WEIGHT_NUMBER
 from tandem.pipeline.starter.time_guess import time_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 _TIME_WORDS = {"time", "timestamp", "ts", "date", "datetime", "day", "hour", "at", "when", "timestep"}
 _ID_WORDS = {"id", "uid", "uuid", "guid", "key", "no", "number", "code", "hash", "index", "idx", "type", "zip"}
-_SEPARATORS = ("|", ";", "^", ",", " ")
+_SEPARATORS = ("\x01", "\x02", "|", ";", "^", ",", " ")
+_WEIGHT_SEPARATORS = ("\x03", ":", "=")
 _DECIMAL_COMMA = r"^[-+]?\d{1,9},\d+$"
 _ANSWERS = {"0", "1", "false", "true", "f", "t", "no", "yes", "-1", "0.0", "1.0"}
 _FEW = 32
@@ -40,6 +42,7 @@ class Profile:
       decimal: What stands before the fractions of numbers: a comma; None: a point, or no numbers.
       largest: The largest number; None: not all are numbers.
       separator: Between the values of a cell that has several; None: one value. Empty: lists already.
+      weight_separator: Between these values and their weights; None: they have none.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Profile:
     decimal: str | None = None
     largest: float | None = None
     separator: str | None = None
+    weight_separator: str | None = None
 
     @property
     def words(self) -> set[str]:
@@ -89,8 +93,10 @@ def profile(sample: pl.DataFrame, name: str, named: bool = True) -> Profile:
     """
     column = sample.get_column(name)
     if isinstance(column.dtype, pl.List):
-        values = column.explode().drop_nulls()
-        return Profile(name, len(column), int((column.list.len() > 0).sum()), values.n_unique(), separator="")
+        values = column.explode().drop_nulls().cast(pl.String)
+        values = values.filter(values != "")
+        filled, weight_separator = int((column.list.len() > 0).sum()), _weight_separator(values)
+        return Profile(name, len(column), filled, values.n_unique(), separator="", weight_separator=weight_separator)
     values = column.filter(column != "").str.strip_chars()
     filled, distinct = len(values), values.n_unique() if len(values) else 0
     found = Profile(name, len(column), filled, distinct)
@@ -104,6 +110,7 @@ def profile(sample: pl.DataFrame, name: str, named: bool = True) -> Profile:
         if int(commas.sum()) > 0.5 * filled and not read.null_count():
             decimal, numbers = ",", read
     all_numbers = not numbers.null_count() and bool(numbers.is_finite().all())
+    separator, weight_separator = (None, None) if all_numbers else _separators(values)
     called_so = any(word in _TIME_WORDS or word.endswith(("time", "stamp", "date")) for word in found.words)
     return Profile(
         name,
@@ -115,7 +122,8 @@ def profile(sample: pl.DataFrame, name: str, named: bool = True) -> Profile:
         numeric=all_numbers and (_is_quantity(found, numbers) if named else _is_amount(found, numbers)),
         decimal=decimal,
         largest=float(numbers.max()) if all_numbers else None,  # type: ignore[arg-type]
-        separator=None if all_numbers else _separator(values),
+        separator=separator,
+        weight_separator=weight_separator,
     )
 
 
@@ -146,8 +154,11 @@ def _is_quantity(column: Profile, numbers: pl.Series) -> bool:
     return column.distinct > _FEW and not column.unique
 
 
-def _separator(values: pl.Series) -> str | None:
-    """Finds what stands between the values of a cell: a sign with words on both sides, in several rows."""
+def _separators(values: pl.Series) -> tuple[str | None, str | None]:
+    """Finds what stands between the values of a cell, and between each of them and its weight.
+
+    Between values stands a sign with words on both sides, in several rows.
+    """
     for separator in _SEPARATORS:
         parts = values.str.split(separator)
         several = parts.list.len() > 1
@@ -155,8 +166,23 @@ def _separator(values: pl.Series) -> str | None:
             continue
         pieces = parts.filter(several).explode().str.strip_chars()
         longest = pieces.str.len_chars().max()
+        weight_separator = _weight_separator(pieces)
         # Words of a language come in sentences; values come again and again.
-        repeated = pieces.n_unique() < 0.7 * len(pieces)
+        repeated = _without_weights(pieces, weight_separator).n_unique() < 0.7 * len(pieces)
         if bool((pieces != "").all()) and isinstance(longest, int) and longest <= 40 and repeated:
+            return separator, weight_separator
+    return None, None
+
+
+def _weight_separator(pieces: pl.Series) -> str | None:
+    """Finds the sign that a number follows in all values. Two whole numbers may be a time of day."""
+    for separator in _WEIGHT_SEPARATORS:
+        between = re.escape(separator)
+        weighted = pieces.str.contains(rf"(?s)^.+{between}{WEIGHT_NUMBER}$")
+        if len(pieces) and bool(weighted.all()) and not bool(pieces.str.contains(rf"^\d+{between}\d+$").all()):
             return separator
     return None
+
+
+def _without_weights(pieces: pl.Series, separator: str | None) -> pl.Series:
+    return pieces if separator is None else pieces.str.extract(rf"(?s)^(.*){re.escape(separator)}", 1)

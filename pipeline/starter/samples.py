@@ -18,7 +18,7 @@ from tandem.components.log_example_gen.records import ROW, stack
 from tandem.components.log_example_gen.settings import Files
 from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
 from tandem.pipeline.starter.findings import Sample
-from tandem.pipeline.starter.headerless import called
+from tandem.pipeline.starter.headerless import named_alike
 from tandem.pipeline.starter.shape import shape_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def samples(paths: Sequence[Path]) -> tuple[Path, list[Sample]]:
         groups.setdefault(group, []).append(file)
         written[group] = settings
     taken = {path.absolute() for path in paths}
-    return folder, [_sample(folder, files, group[2], written[group], taken) for group, files in groups.items()]
+    found = [_sample(folder, files, group[2], written[group], taken) for group, files in groups.items()]
+    return folder, named_alike(found)
 
 
 def _alike(name: str) -> str:
@@ -113,9 +114,6 @@ def _sample(
     for file in _chosen(files):
         parts += [_thinned(block.rows.drop(ROW), _OF_A_BLOCK) for block in read_file(system, file, spec, columns)]
     rows = _thinned(stack(parts), ROWS)
-    if "columns" in settings:
-        rows.columns = called(rows)
-        settings = {**settings, "columns": tuple(rows.columns)}
     return Sample(_pattern(folder, names, taken), rows, tuple(map(_stem, names)), settings)
 
 

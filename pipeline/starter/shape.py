@@ -57,7 +57,7 @@ def shape_of(head: str, usual: str | None = None) -> Shape | None:
         return None
     delimiter, width = found[0]
     rows = [cells for line in lines if len(cells := _cells(line, delimiter)) == width]
-    return Shape(delimiter, width, len(_cells(lines[0], delimiter)) == width and _names_columns(rows))
+    return Shape(delimiter, width, _names_columns(rows))
 
 
 def _width(lines: list[str], delimiter: str) -> int:
@@ -66,7 +66,8 @@ def _width(lines: list[str], delimiter: str) -> int:
     if not counted:
         return 1
     width, rows = counted.most_common(1)[0]
-    return width if rows >= 0.9 * len(lines) else 1
+    # A header has the delimiter, too; commas of numbers it has not.
+    return width if rows >= 0.9 * len(lines) and len(_cells(lines[0], delimiter)) == width else 1
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

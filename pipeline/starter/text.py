@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tandem.pipeline.starter.guess import user_column
 from tandem.pipeline.starter.logs_text import logs_lines
+from tandem.pipeline.starter.ranges import Entry, folded
 from tandem.pipeline.starter.yaml_words import indented, scalar, task_name
 
 if TYPE_CHECKING:
@@ -72,13 +73,16 @@ def _features(found: Guess) -> Iterator[str]:
     left_out |= {found.main.time[0]} if found.main.time else set()
     left_out |= {found.log.column} if found.log else set()
     taken: set[str] = set()
+    entries: list[Entry] = []
     for stream, without in [(found.main, left_out), *((side.stream, {side.key}) for side in found.sides)]:
         for column in stream.columns.values():
             if column.name in without or column.name in taken:
                 continue
             taken.add(column.name)
-            why = _why_not(column, stream)
-            yield f"# - {{name: {scalar(column.name)}}}  # left out: {why}" if why else f"- {_feature(column)}"
+            entries.append(_feature(column, _why_not(column, stream)))
+    for entry in folded(entries):
+        beginning = "# - " if entry.comment else "- "
+        yield f"{beginning}{{name: {scalar(entry.name)}{entry.rest}}}{entry.comment}"
     if found.main.time is not None:
         yield from ([] if found.days_only else ["- {name: hour, kind: categorical}"])
         yield "- {name: weekday, kind: categorical}"
@@ -96,18 +100,19 @@ def _why_not(column: Profile, stream: Stream) -> str:
     return ""
 
 
-def _feature(column: Profile) -> str:
+def _feature(column: Profile, why_not: str) -> Entry:
+    if why_not:
+        return Entry(column.name, "", f"  # left out: {why_not}")
     name = _feature_name(column.name)
-    called = f"name: {scalar(name)}"
-    if name != column.name:
-        called += f", column: {scalar(column.name)}"
+    of = f", column: {scalar(column.name)}" if name != column.name else ""
     if column.separator is not None:
-        separator = f", separator: {json.dumps(column.separator)}" if column.separator else ""
-        return f"{{{called}, kind: bag{separator}, max_values: 8}}"
+        separators = {"separator": column.separator, "weight_separator": column.weight_separator}
+        said = "".join(f", {key}: {json.dumps(sign)}" for key, sign in separators.items() if sign)
+        return Entry(name, f"{of}, kind: bag{said}, max_values: 8")
     if column.numeric:
-        return f"{{{called}, kind: numeric, buckets: 16}}"
+        return Entry(name, f"{of}, kind: numeric, buckets: 16")
     rare = f", min_count: {_RARE}" if column.distinct > _CODES else ""
-    return f"{{{called}, kind: categorical{rare}}}"
+    return Entry(name, f"{of}, kind: categorical{rare}")
 
 
 def _feature_name(column: str) -> str:

@@ -31,8 +31,10 @@ def listed(values: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def valued(value: str | bool) -> str:
-    """Writes a text, or true or false."""
+def valued(value: str | bool | tuple[str, ...]) -> str:
+    """Writes a text, true or false, or a list of texts."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(scalar, value))}]"
     return str(value).lower() if isinstance(value, bool) else scalar(value)
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -190,3 +191,14 @@ def test_a_bad_configuration_is_told_line_by_line(calls, capsys):
     calls("tandem.pipeline.configuration.config.load", error=ConfigError(["c.yaml:1: a", "c.yaml:2: b"]))
     assert cli.main(["run", "c.yaml"]) == 1
     assert capsys.readouterr().err == "c.yaml:1: a\nc.yaml:2: b\n"
+
+
+def test_a_terminal_that_knows_ascii_alone_is_shown_other_characters_by_their_code(tmp_path):
+    (tmp_path / "größe.yaml").write_text("name: x\ngröße: 1\n", encoding="utf-8")
+    code = "from tandem.pipeline import cli; import sys; cli.main(['doctor', 'größe.yaml']); print('größe')"
+    ascii_alone = {"PYTHONIOENCODING": "ascii", "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=ascii_alone
+    )
+    assert "unknown key 'gr\\xf6\\xdfe'" in answer.stdout
+    assert answer.stdout.splitlines()[-1] == "gr\\xf6\\xdfe"

@@ -140,6 +140,15 @@ def test_a_configuration_derives_and_joins(shop, model, tmp_path):
     assert "1 rows have a key that the side table 'items' lacks" in "\n".join(told.lines())
 
 
+def test_only_rows_that_a_side_table_is_asked_for_are_joined(shop, tmp_path):
+    path, out = tmp_path / "new.txt", tmp_path / "scores.csv"
+    path.write_text("user|item_id|at\nu1|i1|1709276400\nu2|i2|1709251200\n")
+    where = "logs.side_tables[0].where={price: {above: 50}}"
+    told = write(str(shop), [str(path)], str(out), keep=[], overrides=[where])
+    assert pl.read_csv(out)["p_sale_given_click"].to_list() == pytest.approx([0.99, 0.5])
+    assert told.unmatched == {"items": 1}
+
+
 def test_what_the_file_says_itself_is_not_joined(shop, tmp_path):
     path, out = tmp_path / "new.txt", tmp_path / "scores.csv"
     path.write_text("user|item_id|at|price|hour\nu1|i1|1709276400|60|5\n")

@@ -158,3 +158,20 @@ def test_what_cannot_be_guessed_is_said(samples, message):
 def test_the_user_s_column():
     table = guess(streams()).main
     assert user_column(table) == "user_id"
+
+
+def test_columns_that_count_on_are_one_entry(tmp_path):
+    categories = {f"C{n}": RANDOM.choice(["a", "b"], ROWS) for n in range(8, 12)}
+    numbers = {f"I{n}": RANDOM.random(ROWS) for n in (1, 2, 3, 5)}
+    weighted = [f"a:{x:.1f}|b:{x:.1f}" for x in RANDOM.random(ROWS)]
+    table = sample("table", time=times(), label=RANDOM.integers(0, 2, ROWS), **categories, **numbers, tags=weighted)
+    found = guess([table])
+    written = configuration("shop", "logs", found)
+    assert [line.strip() for line in written.splitlines() if line.startswith("  - {name: ")][:4] == [
+        "- {name: C8..C11, kind: categorical}",
+        "- {name: I1..I3, kind: numeric, buckets: 16}",
+        "- {name: I5, kind: numeric, buckets: 16}",
+        '- {name: tags, kind: bag, separator: "|", weight_separator: ":", max_values: 8}',
+    ]
+    names = [feature.name for feature in loaded(found, tmp_path).features]
+    assert names == [*categories, *numbers, "tags", "hour", "weekday"]

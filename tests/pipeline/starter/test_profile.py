@@ -69,3 +69,23 @@ def test_labels_and_empty_columns():
     assert not of("click", ["0", "1", "2"]).binary
     nothing = of("note", ["", ""])
     assert (nothing.filled, nothing.constant, nothing.binary, nothing.separator) == (0, True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "separators"),
+    [
+        (["a:0.5,b:2", "b:1.5,a:0.25", "a:1,c:0.5"], (",", ":")),
+        (["1\x02a\x032.5\x011\x02b\x031.0", "1\x02a\x030.5\x011\x02b\x033.0"], ("\x01", "\x03")),
+        (["10:30,11:45", "11:45,10:30"], (",", None)),  # times of a day
+        (["a:x,b:y", "b:y,a:x"], (",", None)),
+        (["a:0.5,b", "a:0.5,b"], (",", None)),
+    ],
+)
+def test_values_with_weights(values, separators):
+    found = of("tags", values)
+    assert (found.separator, found.weight_separator) == separators
+
+
+def test_lists_of_values_with_weights():
+    found = of("tags", [["a:0.5", "b:2"], ["c:1", ""]])
+    assert (found.separator, found.weight_separator, found.distinct) == ("", ":", 3)

@@ -17,6 +17,7 @@ from tandem.pipeline.starter.shape import Shape, shape_of
         (["a\x01b\x011", "c\x01d\x012"], Shape("\x01", 3, False)),
         (["name,text", 'a,"x, y"', 'b,"z"'], Shape(",", 2, True)),
         (["t;price", "a;1,5", "b;2,5"], Shape(";", 2, True)),
+        (["t;price", "a;1,5", "b;2,5", "c;2,6"], Shape(";", 2, True)),
         (["hello", "world"], None),
         (["a,b", "c", "d,e,f", "g"], None),
     ],
@@ -29,6 +30,7 @@ def test_the_delimiter_that_the_name_speaks_of_comes_first():
     text = "1,5\t2\n2,5\t3\n"
     assert shape_of(text).delimiter == "\t"
     assert shape_of(text, ",") == Shape(",", 2, False)
+    assert shape_of("price\tt\n" + text, ",") == Shape("\t", 2, True)
 
 
 def test_a_last_line_that_is_cut_does_not_count():

@@ -215,6 +215,34 @@ def test_clicks_and_purchases_without_impressions_and_headers(here, draw):
     assert "  impressions: shop-clicks.dat, time: time (iso8601)" in lines
 
 
+def test_streams_without_headers_have_the_same_names(here, draw):
+    """What is in a column shows best where there are most rows: of one conversion, little is known."""
+    shown = [(f"bid{n}", START + n * 7000, draw.randrange(9), draw.randrange(300)) for n in range(ROWS)]
+    for name, rows in (("imp", shown), ("clk", shown[::5]), ("conv", shown[5:90:40])):
+        text = "".join(f"{key}\t{time}\t{place}\tuser{user}\n" for key, time, place, user in rows)
+        (here / f"{name}.20130606.txt").write_text(text)
+    loaded, _ = guessed("imp.20130606.txt", "clk.20130606.txt", "conv.20130606.txt")
+    streams = (loaded.logs.impressions, loaded.logs.clicks, loaded.logs.conversions)
+    assert {each.columns for each in streams} == {("category_1", "time", "category_3", "category_4")}
+    assert (loaded.logs.join.on, loaded.logs.join.attribution) == (("category_1",), "impression_id")
+
+
+def test_tables_without_headers_are_joined_by_what_is_in_them(here, draw):
+    rows = [f"{n},{draw.randrange(2)},key{draw.randrange(20)},{draw.randrange(5)}" for n in range(ROWS)]
+    (here / "train.csv").write_text("\n".join(rows[:80]) + "\n")
+    (here / "test.csv").write_text("\n".join(rows[80:]) + "\n")
+    (here / "common.csv").write_text("".join(f"key{n},a{n % 3}|b\n" for n in range(20)))
+    loaded, told = guessed("train.csv", "test.csv", "common.csv")
+    assert loaded.logs.side_tables == ()
+    assert "  not used: common.csv" in told
+
+
+def test_a_file_without_names_and_labels_is_not_guessed(here):
+    (here / "census.data").write_text("".join(f"{n}, Private,{n % 7}\n" for n in range(ROWS)))
+    with pytest.raises(ValueError, match="census: 3 columns without names; give the file a first row that names them"):
+        list(init.write("shop", ["census.data"]))
+
+
 def test_a_label_that_the_sample_never_shows(here, draw):
     rows = [f"{draw.randrange(9)},{draw.randrange(9)},2017-11-0{n % 3 + 6} {n % 24}:04,0" for n in range(ROWS)]
     (here / "clicks.csv").write_text("ip,app,click_time,is_attributed\n" + "\n".join(rows) + "\n")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tandem.components.log_example_gen.readers import json_lines
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
@@ -111,3 +112,15 @@ def test_jsonl_ids_survive_digit_by_digit(
     records = [{"id": each} for each in ids] + ([{"id": 0.5}] if odd else [])
     rows, _ = read(tmp_path_factory.mktemp("ids"), "a.jsonl", jsonl(*records), ["id"])
     assert [row[0] for row in rows][: len(ids)] == [str(each) for each in ids]
+
+
+def test_jsonl_of_many_short_lines_is_parsed_at_once(
+    read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_lines, "_slow", None)
+    kinds = ['{"id":%d,"x":"2022-01-01"}\n', '{"id":%d.5,"x":null}\n', '{"id":%d}\n']
+    lines = [kinds[i // 100_000] % i for i in range(210_000)]
+    rows, bad = read(tmp_path, "a.jsonl", "".join(lines).encode(), ["id", "x"], block_bytes=32 << 20)
+    assert len(rows) == 210_000
+    assert (rows[7], rows[-1]) == (("7", "2022-01-01", 8), ("209999", "", 210_000))
+    assert bad == []
