@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
-from tandem.models.features import AGES, BAG_WEIGHTS, IDS, LABELS, NUMBERS, WEIGHTS, FeatureLayout
+from tandem.models.layout import AGES, BAG_WEIGHTS, IDS, LABELS, NUMBERS, WEIGHTS, FeatureLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
-from tandem.models.features import BAG_WEIGHTS, IDS, NUMBERS, PADDING, FeatureLayout
+from tandem.models.layout import BAG_WEIGHTS, IDS, NUMBERS, PADDING, FeatureLayout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ from tandem.models.batch import feature_spec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tandem.models.features import FeatureLayout
+    from tandem.models.layout import FeatureLayout
     from tandem.models.network import Network
     from tandem.models.tasks import TaskGraph
 

@@ -17,18 +17,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from pydantic import TypeAdapter
 
-from tandem.models.features import (
-    AGES,
-    BAG_WEIGHTS,
-    IDS,
-    LABELS,
-    NUMBERS,
-    PADDING,
-    WEIGHTS,
-    Feature,
-    FeatureLayout,
-    NumericFeature,
-)
+from tandem.models.features import Feature, NumericFeature
+from tandem.models.layout import AGES, BAG_WEIGHTS, IDS, LABELS, NUMBERS, PADDING, WEIGHTS, FeatureLayout
 from tandem.models.values import column, dense, values_of
 from tandem.models.vocabulary import vocabulary_file
 

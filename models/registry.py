@@ -13,7 +13,7 @@ from tandem.validation.words import validated
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tandem.models.features import FeatureLayout
+    from tandem.models.layout import FeatureLayout
     from tandem.models.recipes import Part
     from tandem.models.settings import ModelSettings
     from tandem.models.tasks import TaskGraph

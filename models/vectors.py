@@ -10,7 +10,8 @@ import tensorflow as tf
 from pydantic import TypeAdapter
 
 from tandem.models.export import DESCRIPTION_FILE
-from tandem.models.features import Feature, FeatureLayout, NumericFeature
+from tandem.models.features import Feature, NumericFeature
+from tandem.models.layout import FeatureLayout
 from tandem.models.values import CROSS_SEPARATOR
 from tandem.models.vocabulary import FILE_NAME
 

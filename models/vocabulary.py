@@ -2,7 +2,7 @@
 
 A line of the file is `vocabulary=value`. The lines of one vocabulary stand together, the most frequent value first, so
 a token's line number is its row in the embedding table but for a constant (see
-`tandem.models.features.FeatureLayout`). One analyzer over all features costs a fraction of one `tft.vocabulary` per
+`tandem.models.layout.FeatureLayout`). One analyzer over all features costs a fraction of one `tft.vocabulary` per
 feature: graph building dominates tf.Transform.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tandem.models.features import Vocabulary
+    from tandem.models.layout import Vocabulary
 
 FILE_NAME = "vocabulary"
 SEPARATOR = b"="

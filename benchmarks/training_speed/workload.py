@@ -158,7 +158,7 @@ def write_examples(folder: Path, ids: np.ndarray, labels: np.ndarray, files: int
     """Writes rows as tf.Transform leaves them for the trainer: ids of one table, after its padding row."""
     import tensorflow as tf
 
-    from tandem.models.features import IDS, LABELS
+    from tandem.models.layout import IDS, LABELS
 
     def integers(values: np.ndarray) -> tf.train.Feature:
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
@@ -180,7 +180,8 @@ def write_examples(folder: Path, ids: np.ndarray, labels: np.ndarray, files: int
 
 def layout():
     """Returns our layout of the features; no value of the workload is out of vocabulary."""
-    from tandem.models.features import CategoricalFeature, FeatureLayout
+    from tandem.models.features import CategoricalFeature
+    from tandem.models.layout import FeatureLayout
 
     return FeatureLayout([CategoricalFeature(name=name) for name in FEATURES])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tandem.models.features import IDS
+from tandem.models.layout import IDS
 from tandem.models.steps.settings import MetaStepSettings
 from tandem.models.steps.step import Gradients, Losses, Step
 

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from tandem.models.batch import RowFormat
 from tandem.models.export import export
-from tandem.models.features import Feature, FeatureLayout
+from tandem.models.features import Feature
+from tandem.models.layout import FeatureLayout
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.tasks import Task, TaskGraph

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from tandem.models.batch import Batch
-from tandem.models.features import IDS
+from tandem.models.layout import IDS
 from tandem.models.training.optimizers import DistinctRows
 
 if TYPE_CHECKING:

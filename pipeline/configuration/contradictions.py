@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tandem.components.evaluator.settings import EvaluationSettings, Threshold
 from tandem.models import recipe_check
-from tandem.models.features import FeatureLayout
+from tandem.models.layout import FeatureLayout
 from tandem.models.recipes import RECIPES
 from tandem.models.settings import ModelSettings
 from tandem.models.tasks import TaskGraph

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tandem.components.log_example_gen.dates import describe_period
 from tandem.components.run_report.settings import LookedUpFeature, OutputSettings, ReportSettings, VocabularySettings
-from tandem.models.features import FeatureLayout
+from tandem.models.layout import FeatureLayout
 from tandem.pipeline.configuration import yaml_file
 from tandem.pipeline.fingerprints import COMPONENTS, PACKAGE, fingerprint
 

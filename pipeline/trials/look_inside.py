@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tandem.models.features import FeatureLayout
+    from tandem.models.layout import FeatureLayout
     from tandem.models.learner import Learner
     from tandem.models.tasks import TaskGraph
 

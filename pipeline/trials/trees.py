@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from tandem.models.batch import RowFormat, feature_spec
-from tandem.models.features import BAG_WEIGHTS, IDS, NUMBERS, FeatureLayout
+from tandem.models.layout import BAG_WEIGHTS, IDS, NUMBERS, FeatureLayout
 from tandem.models.training.dataset import read_examples
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def _network(job: Job) -> TrialReport:
 
 
 def _trees(job: Job) -> TrialReport:
-    from tandem.models.features import FeatureLayout
+    from tandem.models.layout import FeatureLayout
     from tandem.models.tasks import TaskGraph
     from tandem.models.training.trainer import Inputs, TrainerConfig
     from tandem.pipeline.trials import trees

@@ -9,7 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from tandem.models.features import BagFeature, CategoricalFeature, FeatureLayout, NumericFeature
+from tandem.models.features import BagFeature, CategoricalFeature, NumericFeature
+from tandem.models.layout import FeatureLayout
 from tandem.models.tasks import Task, TaskGraph
 
 TOKENS = 40

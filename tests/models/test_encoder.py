@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 
 from tandem.models.encoder import Encoder
-from tandem.models.features import BagFeature, CategoricalFeature, FeatureLayout, NumericFeature
+from tandem.models.features import BagFeature, CategoricalFeature, NumericFeature
+from tandem.models.layout import FeatureLayout
 
 
 def encode(pooling="mean", cross_layers=0):

@@ -12,7 +12,8 @@ import tf_keras as keras
 
 from tandem.models.batch import Batch, RowFormat
 from tandem.models.export import export
-from tandem.models.features import BagFeature, CategoricalFeature, CrossFeature, FeatureLayout, NumericFeature
+from tandem.models.features import BagFeature, CategoricalFeature, CrossFeature, NumericFeature
+from tandem.models.layout import FeatureLayout
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings
 from tandem.models.vectors import feature_vectors

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tandem.models.features import NumericFeature, Vocabulary
+from tandem.models.features import NumericFeature
+from tandem.models.layout import Vocabulary
 from tandem.models.preprocessing import preprocessing_fn
 from tandem.models.vocabulary import rank, read_vocabulary
 

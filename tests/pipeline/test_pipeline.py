@@ -161,7 +161,7 @@ def test_places_are_set_apart(config_file, logs, tmp_path):
 
 
 def test_the_report_is_told_where_unknown_values_stand(config_file):
-    from tandem.models.features import FeatureLayout
+    from tandem.models.layout import FeatureLayout
     from tandem.pipeline.report.settings import report_settings
 
     config = load(config_file)
@@ -178,7 +178,7 @@ def test_the_report_is_told_where_unknown_values_stand(config_file):
 
 
 def test_the_report_looks_for_unknown_values_only_where_a_vocabulary_may_not_know_them(config_file):
-    from tandem.models.features import FeatureLayout
+    from tandem.models.layout import FeatureLayout
     from tandem.pipeline.report.settings import report_settings
 
     hashed = ["features[0].hash_buckets=50", "features[4]={name: x, kind: cross, of: [item, device], oov_buckets: 2}"]

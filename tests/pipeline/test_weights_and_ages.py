@@ -12,7 +12,7 @@ from tandem.components.evaluator.plan import EvaluationPlan
 from tandem.components.log_example_gen.settings import ExampleColumn
 from tandem.models import recipes
 from tandem.models.batch import RowFormat
-from tandem.models.features import FeatureLayout
+from tandem.models.layout import FeatureLayout
 from tandem.models.training.dataset import read_examples
 from tandem.pipeline.configuration.config import ConfigError, load
 from tandem.pipeline.local import runner

@@ -12,7 +12,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tandem.models.batch import Batch
-from tandem.models.features import CategoricalFeature, FeatureLayout, NumericFeature
+from tandem.models.features import CategoricalFeature, NumericFeature
+from tandem.models.layout import FeatureLayout
 from tandem.models.registry import build
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.tasks import Task, TaskGraph
