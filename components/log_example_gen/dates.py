@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tandem.components.log_example_gen.settings import Period
+    from tandem.components.log_example_gen.split_settings import Period
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -25,5 +25,11 @@ def describe_period(period: Period) -> str:
     """Says in words what a period holds."""
     if period.files is not None:
         return f"files {', '.join(period.files)}"
+    if period.share is not None:
+        return f"share {period.share:g}"
+    if period.values is not None:
+        return f"values {', '.join(map(str, period.values))}"
+    if period.rows is not None:
+        return f"{period.rows.replace('_', ' ')} rows"
     parts = [f"from {period.start}"] if period.start else []
     return " ".join([*parts, *([f"before {period.end}"] if period.end else [])])

@@ -214,7 +214,9 @@ def _empty_splits(counts: Counts, plan: Plan) -> list[str]:
         if counts.examples(split):
             continue
         line = f"split '{split}' ({describe_period(period)}) has no examples; "
-        if counts.first_us is not None and counts.last_us is not None:
+        if period.kind not in ("time", "files"):
+            lines.append(f"{line}no usable row belongs to it")
+        elif counts.first_us is not None and counts.last_us is not None:
             lines.append(
                 f"{line}the impressions read are from {describe_us(counts.first_us)} to {describe_us(counts.last_us)}"
             )

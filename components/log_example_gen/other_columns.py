@@ -45,6 +45,8 @@ def _taken(logs: LogSettings) -> set[str]:
     """Returns the columns that the settings of the logs name for something else than features."""
     main = logs.table or logs.impressions
     taken = {*logs.post_impression}
+    if logs.split.column is not None:
+        taken.add(logs.split.column)
     for spec in (main, *logs.side_tables):
         taken.update(spec.where if spec is not None else ())
     if main is not None and main.time is not None:

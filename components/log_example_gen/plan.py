@@ -263,7 +263,7 @@ def make_plan(
     found, specs = _found(logs, data_dir), _specs(logs)
     files = {name: of.files for name, of in found.items()}
     _check_shared_files(logs, files)
-    if logs.split.train.files is not None:
+    if logs.split.kind == "files":
         by_file([file.name for file in files[TABLE]], logs.split)
     offered = {name: columns_offered(spec, files[name], data_dir) for name, spec in specs.items()}
     for name, spec in specs.items():
@@ -467,11 +467,11 @@ def _stream_sources(
             name=IMPRESSIONS,
             spec=logs.impressions,
             files=files[IMPRESSIONS],
-            columns=_unique(*on, *logs.impressions.time.column, *side_keys, *owned[IMPRESSIONS]),
+            columns=_unique(*on, *logs.impressions.time.column, *side_keys, *logs.split.columns, *owned[IMPRESSIONS]),
             keys=on,
             time=logs.impressions.time,
             weights=weights,
-            values=tuple(side_keys),
+            values=(*side_keys, *logs.split.columns),
         )
     ]
     if logs.clicks is not None:
@@ -517,6 +517,7 @@ def _table_source(
         *read_as_labels,
         *(time.column if time else ()),
         *(side.key for side in logs.side_tables),
+        *logs.split.columns,
         *owned[TABLE],
     )
     return (
@@ -527,6 +528,6 @@ def _table_source(
             columns=names,
             time=time,
             weights=weights,
-            values=(*read_as_labels, *(side.key for side in logs.side_tables)),
+            values=(*read_as_labels, *(side.key for side in logs.side_tables), *logs.split.columns),
         ),
     )

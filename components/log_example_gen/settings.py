@@ -14,18 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from tandem.components.log_example_gen.conditions import Where
+from tandem.components.log_example_gen.split_settings import Split
 from tandem.components.log_example_gen.time_formats import check_format, check_timezone
+from tandem.components.log_example_gen.written import Names, UtcTime
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-
-def _listed(value: Any) -> Any:
-    """Reads one name as a list of one; makes tuples of lists, which strict validation does not do here."""
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _kinds(value: Any) -> Any:
@@ -43,17 +38,6 @@ def _words(value: Any) -> Any:
     values = list(value) if isinstance(value, list | tuple) else [value]
     texts = [str(each).lower() if isinstance(each, bool) else each for each in values]
     return tuple(str(each) if isinstance(each, int | float) else each for each in texts)
-
-
-def _utc(value: Any) -> Any:
-    """Reads dates as midnight UTC and times without a zone as UTC."""
-    if isinstance(value, str):
-        value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        value = datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.timezone.utc)
-    if isinstance(value, datetime.datetime) and value.tzinfo is None:
-        value = value.replace(tzinfo=datetime.timezone.utc)
-    return value
 
 
 def _delimiter(value: Any) -> Any:
@@ -77,24 +61,15 @@ WHITESPACE = "whitespace"
 NULL_WORDS = ("\\N", "NULL", "null", "NA", "NaN", "nan", "None")
 """What other programs write where there is no value."""
 
-_DATE_OR_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d{3}(\d{3})?)?)?)?(Z|[+-]\d{2}:\d{2})?)?$"
-
 _MARK = r"^[^0-9A-Za-z+-]$"  # What can stand within a number and is no part of it.
 _COMPARISON = re.compile(r"^\s*(?P<sign>>=|>|<=|<|==)\s*(?P<number>[+-]?\d+(\.\d*)?)\s*$")
 
 # What a user may write is the type of the JSON schema.
 Kinds = Annotated[dict[str, str], BeforeValidator(_kinds)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
 Words = Annotated[
     tuple[str, ...],
     BeforeValidator(_words, json_schema_input_type=str | float | bool | tuple[str | float | bool, ...]),
 ]
-UtcTime = Annotated[
-    datetime.datetime,
-    BeforeValidator(_utc, json_schema_input_type=Annotated[str, Field(pattern=_DATE_OR_TIME)]),
-]
-
-
 Delimiter = Annotated[str, BeforeValidator(_delimiter), Field(min_length=1, max_length=10)]
 
 
@@ -412,60 +387,6 @@ class Join(Settings):
     """
 
 
-class Period(Settings, populate_by_name=True):
-    """The rows of one split: impressions in [start, end), or (labelled tables only) all rows of some files."""
-
-    start: UtcTime | None = Field(default=None, alias="from")
-    """The first moment inside. A date means its midnight; what names no zone is in UTC."""
-
-    end: UtcTime | None = Field(default=None, alias="before")
-    """The first moment after it."""
-
-    files: Names | None = None
-    """Globs among the names of a labelled table's files, instead of times: all rows of these files belong to it."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Period:
-        if self.files is None and self.start is None and self.end is None:
-            raise ValueError("give 'from', 'before' or both (times), or 'files' (a labelled table split by file)")
-        if self.files is not None and (self.start or self.end):
-            raise ValueError("'files' does not go with 'from' and 'before'")
-        if self.start and self.end and self.start >= self.end:
-            raise ValueError(f"'from' ({self.start}) must lie before 'before' ({self.end})")
-        return self
-
-
-class Split(Settings):
-    """Which impressions are trained on, which choose the stopping point (optional), which judge the model."""
-
-    train: Period
-    """What the model is trained on, and what vocabularies are counted on."""
-
-    validation: Period | None = None
-    """What chooses the epoch to stop at, between the other two. `training.early_stopping` needs it."""
-
-    eval: Period
-    """What the model is judged on."""
-
-    def periods(self) -> dict[str, Period]:
-        """Returns the periods by split name, in the order of time."""
-        named = {"train": self.train, "validation": self.validation, "eval": self.eval}
-        return {name: period for name, period in named.items() if period is not None}
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Split:
-        periods = list(self.periods().items())
-        if len({period.files is None for _, period in periods}) > 1:
-            raise ValueError("split all parts by time, or all parts by file")
-        if periods[0][1].files is None:
-            for (earlier, a), (later, b) in pairwise(periods):
-                if a.end is None or b.start is None:
-                    raise ValueError(f"'{earlier}' needs 'before' and '{later}' needs 'from'")
-                if a.end > b.start:
-                    raise ValueError(f"'{earlier}' ends at {a.end}, after '{later}' begins at {b.start}")
-        return self
-
-
 class LogSettings(Settings):
     """The `logs:` section: either three streams and how to join them, or one labelled table."""
 
@@ -540,16 +461,19 @@ class LogSettings(Settings):
         if self.impressions is not None:
             if self.join is None or (self.clicks is None and self.conversions is None):
                 raise ValueError("'impressions' need 'join', and 'clicks', 'conversions' or both")
-            if self.split.train.files is not None:
-                raise ValueError("streams are split by time: 'files' in 'split' is for labelled tables")
+            if self.split.kind == "files":
+                raise ValueError("streams are not split by file: 'files' in 'split' is for labelled tables")
             self._needed_windows(self.join)
             self._enough_gap(self.label_delay)
         elif self.clicks or self.conversions or self.join:
             raise ValueError("'clicks', 'conversions' and 'join' do not go with 'table'")
         elif self.observed_until is not None:
             raise ValueError("'observed_until' does not go with 'table', whose labels are taken as they are")
-        elif self.table is not None and self.table.time is None and self.split.train.files is None:
-            raise ValueError("a 'table' without 'time' can only be split by 'files'")
+        elif self.table is not None and self.table.time is None and self.split.kind == "time":
+            raise ValueError(
+                "a 'table' without 'time' cannot be split by time; say 'files', 'share', 'values' of a 'column', or "
+                "'leave_last_out'"
+            )
         return self
 
     @property

@@ -17,7 +17,7 @@ from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.times import END_OF_TIME, TimeBounds, moment_us
 
 if TYPE_CHECKING:
-    from tandem.components.log_example_gen.settings import Split
+    from tandem.components.log_example_gen.split_settings import Split
 
 EARLIEST = datetime.datetime(1990, 1, 1, tzinfo=datetime.timezone.utc)
 """Nobody logged clicks before."""

@@ -148,6 +148,9 @@ def _known_too_late(config: Draft[Any]) -> Iterator[Problem]:
     join = _known(config, "logs", "join")
     if join is not None and join.attribution == "impression_id":
         reasons |= dict.fromkeys(join.on, "names one impression (logs.join.on)")
+    split = _known(config, "logs", "split")
+    if split is not None and split.column is not None:
+        reasons[split.column] = "says which part a row belongs to (logs.split.column)"
     late = _known(config, "logs", "post_impression") or ()
     reasons |= dict.fromkeys(late, "is known only after the impression (logs.post_impression)")
     for use in _uses(config):

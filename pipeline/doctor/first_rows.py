@@ -19,6 +19,7 @@ from tandem.components.log_example_gen.beam_steps.block_steps import (
     CheckLabels,
     JoinShard,
     SplitBlock,
+    last_rows_of,
 )
 from tandem.components.log_example_gen.beam_steps.outputs import COUNTS, REJECTS
 from tandem.components.log_example_gen.beam_steps.reading import ReadSideTable, ReadStream, ReadTable
@@ -26,6 +27,7 @@ from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.dates import microseconds
 from tandem.components.log_example_gen.quarantine import to_jsonl_gz
 from tandem.components.log_example_gen.records import ROW, stack
+from tandem.components.log_example_gen.split import last_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -94,6 +96,8 @@ def take(plan: Plan) -> FirstRows:
     blocks = _table(plan, whole, results) if plan.logs.table is not None else _streams(plan, whole, results)
     tables = dict(_side_tables(plan, whole, results))
     for step, *beside in _steps(plan, results, tables):
+        if isinstance(step, SplitBlock) and plan.logs.split.leave_last_out is not None:
+            beside = [last_of_all(last_rows_of(block, plan.logs.split.leave_last_out) for block in blocks)]
         blocks = [made for block in blocks for made in results.main(step.process(block, *beside))]
     examples: dict[str, list[pl.DataFrame]] = defaultdict(list)
     for block in blocks:

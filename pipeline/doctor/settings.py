@@ -24,7 +24,7 @@ def recipe(config: Config) -> Iterator[Check]:
     yield Check("ok", f"recipe '{config.model.recipe}' takes these settings")
     yield from thresholds(config)
     periods = config.logs.split.periods()
-    if config.logs.label_delay:
+    if config.logs.label_delay and config.logs.split.kind == "time":
         delay = config.logs.label_delay.total_seconds() / 3600
         yield Check("ok", f"split: {', '.join(periods)}; at least {delay:g} hours (the windows) lie between the parts")
     else:

@@ -36,7 +36,7 @@ from tandem.components.log_example_gen.records import (
 )
 from tandem.components.log_example_gen.settings import OBSERVED_UNTIL
 from tandem.components.log_example_gen.side_tables import attach
-from tandem.components.log_example_gen.split import by_file, by_time
+from tandem.components.log_example_gen.split import by_file, by_last, by_share, by_time, by_value, last_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -129,19 +129,24 @@ class AddFinality(beam.DoFn):
         yield dataclasses.replace(block, rows=rows)
 
 
+def last_rows_of(block: ExampleBlock, user: str) -> pl.DataFrame:
+    """Returns the last rows of each user in a block (see `split.last_rows`)."""
+    return last_rows(block.rows, user)
+
+
 class SplitBlock(beam.DoFn):
     """Divides a block by what its rows are for: a block per split."""
 
     def __init__(self, plan: Plan):
         self._split = plan.logs.split
         self._source = plan.streams[0]
-        by_files = self._split.train.files is not None
-        self._of_file = by_file([file.name for file in self._source.files], self._split) if by_files else None
+        self._files = [file.name for file in self._source.files]
+        self._of_file = by_file(self._files, self._split) if self._split.kind == "files" else {}
 
-    def process(self, block: ExampleBlock) -> Iterator[Any]:
-        """Divides one block."""
+    def process(self, block: ExampleBlock, last: pl.DataFrame | None = None) -> Iterator[Any]:
+        """Divides one block; `last` holds the last rows of all users, where these are left out."""
         name = self._source.name
-        splits, outside = self._divided(block)
+        splits, outside = self._divided(block, last)
         outside = outside.select(*self._source.columns, FILE, ROW, REASON)
         outcomes = Counter({f"{EXAMPLES}.{split}": len(rows) for split, rows in splits.items()})
         yield counted(Counts(outcomes={name: outcomes + by_reason(outside)}))
@@ -150,10 +155,19 @@ class SplitBlock(beam.DoFn):
             if not rows.is_empty():
                 yield dataclasses.replace(block, rows=rows, split=split)
 
-    def _divided(self, block: ExampleBlock) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
-        if self._of_file is None:
+    def _divided(self, block: ExampleBlock, last: pl.DataFrame | None) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+        kind = self._split.kind
+        if kind == "time":
             return by_time(block.rows, self._split)
-        split = self._of_file[self._source.files[block.part].name]
+        if kind == "share":
+            return by_share(block.rows, self._split, self._files)
+        if kind == "values":
+            return by_value(block.rows, self._split)
+        if kind == "rows":
+            if last is None:
+                raise RuntimeError("the last rows are left out, but nobody has said which they are")
+            return by_last(block.rows, self._split, last)
+        split = self._of_file[self._files[block.part]]
         if split is None:
             return {}, set_aside(block.rows, OUTSIDE_SPLIT)
         return {split: block.rows}, set_aside(block.rows.clear(), OUTSIDE_SPLIT)

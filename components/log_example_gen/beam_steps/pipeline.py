@@ -19,6 +19,7 @@ from tandem.components.log_example_gen.beam_steps.block_steps import (
     CheckLabels,
     JoinShard,
     SplitBlock,
+    last_rows_of,
     shuffled,
 )
 from tandem.components.log_example_gen.beam_steps.outputs import Account, step
@@ -28,6 +29,7 @@ from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.dates import microseconds
 from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.records import TABLE
+from tandem.components.log_example_gen.split import last_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +53,7 @@ def build(pipeline: Any, plan: Plan, folders: Mapping[str, str], quarantine: str
         time = plan.streams[0].time
         zone = time.timezone if time is not None else None
         blocks = blocks | "Derive" >> beam.Map(_derived, plan.logs.derived, zone).with_output_types(ExampleBlock)
-    blocks = account.main(blocks | "Split" >> step(SplitBlock(plan), gives=ExampleBlock))
+    blocks = account.main(blocks | "Split" >> step(SplitBlock(plan), *_last_rows(blocks, plan), gives=ExampleBlock))
     if plan.logs.table is not None:
         blocks = blocks | "Shuffle" >> beam.Map(shuffled).with_output_types(ExampleBlock)
     if plan.sides:
@@ -102,6 +104,19 @@ def _labelled(pipeline: Any, plan: Plan, account: Account) -> Any:
         pipeline | "Files" >> beam.Create(files, reshuffle=True) | "Read" >> step(ReadTable(plan), gives=ExampleBlock)
     )
     return account.main(blocks | "CheckLabels" >> step(CheckLabels(plan), gives=ExampleBlock))
+
+
+def _last_rows(blocks: Any, plan: Plan) -> list[Any]:
+    """The last rows of all users as an argument of a step; none where they are not left out."""
+    user = plan.logs.split.leave_last_out
+    if user is None:
+        return []
+    last = (
+        blocks
+        | "LastRows" >> beam.Map(last_rows_of, user).with_output_types(pl.DataFrame)
+        | "LastOfAll" >> beam.CombineGlobally(last_of_all).with_output_types(pl.DataFrame)
+    )
+    return [beam.pvalue.AsSingleton(last)]
 
 
 def _side_tables(pipeline: Any, plan: Plan, account: Account) -> Any:

@@ -1,0 +1,36 @@
+"""Names and times as a user writes them."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+
+def _listed(value: Any) -> Any:
+    """Reads one name as a list of one; makes tuples of lists, which strict validation does not do here."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _utc(value: Any) -> Any:
+    """Reads dates as midnight UTC and times without a zone as UTC."""
+    if isinstance(value, str):
+        value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.timezone.utc)
+    if isinstance(value, datetime.datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=datetime.timezone.utc)
+    return value
+
+
+_DATE_OR_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d{3}(\d{3})?)?)?)?(Z|[+-]\d{2}:\d{2})?)?$"
+
+# What a user may write is the type of the JSON schema.
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
+UtcTime = Annotated[
+    datetime.datetime,
+    BeforeValidator(_utc, json_schema_input_type=Annotated[str, Field(pattern=_DATE_OR_TIME)]),
+]
