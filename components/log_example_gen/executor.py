@@ -28,12 +28,12 @@ from tandem.components.log_example_gen.counts import (
 )
 from tandem.components.log_example_gen.dates import describe_period, describe_us
 from tandem.components.log_example_gen.doubts import doubts
-from tandem.components.log_example_gen.faults import asked_for, faults
+from tandem.components.log_example_gen.faults import asked_for, faults, outcomes_of
 from tandem.components.log_example_gen.id_forms import describe_id_forms
 from tandem.components.log_example_gen.labelled import unreadable
 from tandem.components.log_example_gen.number_faults import no_numbers_to_judge
 from tandem.components.log_example_gen.plan import make_plan
-from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, reason
+from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, TABLE, no_parent, reason
 from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
 from tandem.components.log_example_gen.sources import LogsError
 
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     from tfx.types.artifact import Artifact
 
-    from tandem.components.log_example_gen.labelled import TableLabels
     from tandem.components.log_example_gen.plan import Plan
 
 LOGS, COLUMNS, LABELS, DATA_DIR, OBSERVED_UNTIL_KEY = "logs", "columns", "labels", "data_dir", "observed_until"
@@ -97,7 +96,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _LOG.info("%s", line)
         _tell_not_final(counts)
         counts.check()
-        suspicions = [*doubts(counts, plan.labels, plan.label_delays), *no_numbers_to_judge(counts, plan)]
+        suspicions = [
+            *doubts(counts, plan.labels, plan.label_delays),
+            *no_numbers_to_judge(counts, plan),
+            *_unreadable_labels(counts, plan, quarantine.uri),
+        ]
         _tell_oddities(counts, suspicions)
         problems = faults(counts, plan)
         problems += [*_too_many_bad(counts, plan, quarantine.uri), *_empty_splits(counts, plan)]
@@ -160,6 +163,7 @@ def _too_many_bad(counts: Counts, plan: Plan, quarantine: str) -> list[str]:
     """Returns what to say about the sources with more bad rows than allowed."""
     lines = []
     allowed = plan.logs.max_bad_share
+    orphans = {no_parent(label.parent).name for label in plan.labels if label.parent is not None}
     for source in counts.rows:
         rows = asked_for(counts, source)
         bad = {name: n for name, n in counts.outcomes.get(source, {}).items() if n and _is_bad(name)}
@@ -174,16 +178,18 @@ def _too_many_bad(counts: Counts, plan: Plan, quarantine: str) -> list[str]:
             lines.append(f"  {name}: {number:,} rows. {reason(name).meaning}")
             rows_of_it = _examples_of(posixpath.join(quarantine, source), name)
             lines += [f"    {_shortened(row)}" for row in rows_of_it]
-            if name == BAD_LABEL.name and plan.table_labels is not None:
-                lines += _about_labels(rows_of_it, plan.table_labels)
+            if source == TABLE and name in orphans:
+                lines.append("    if such rows are meant, 'orphans: imply' of the table makes their parents 1")
     return lines
 
 
-def _about_labels(rows: Iterable[str], reading: TableLabels) -> list[str]:
-    """Says what is wrong with the labels of rows of the quarantine."""
+def _unreadable_labels(counts: Counts, plan: Plan, quarantine: str) -> list[str]:
+    """Says what is wrong with labels of a table that cannot be read, however few they are."""
+    if plan.table_labels is None or not outcomes_of(counts, TABLE)[BAD_LABEL.name]:
+        return []
     said: dict[str, None] = {}
-    for row in map(json.loads, rows):
-        said |= dict.fromkeys(f"    {row['file']}: {problem}" for problem in unreadable(row["cells"], reading))
+    for row in map(json.loads, _examples_of(posixpath.join(quarantine, TABLE), BAD_LABEL.name)):
+        said |= dict.fromkeys(f"{row['file']}: {problem}" for problem in unreadable(row["cells"], plan.table_labels))
     return list(said)
 
 

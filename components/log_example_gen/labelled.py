@@ -112,13 +112,20 @@ def check_labels(rows: pl.DataFrame, reading: TableLabels) -> tuple[pl.DataFrame
 def positives(rows: pl.DataFrame, reading: TableLabels) -> Counter[str]:
     """Returns how many of some rows say that a label is 1, by label, whatever else is wrong with them.
 
+    A number above 0 that the settings do not read, such as a count of 2, says so, too.
+
     Args:
       rows: With a column of texts per label.
       reading: How the labels are read.
     """
     if rows.is_empty():
         return Counter()
-    found = rows.select((value == 1).sum().alias(name) for name, value in reading.values().items())
+    found = rows.select(
+        ((value == 1) | (value.is_null() & (number(pl.col(reading.column(name)), reading.notation) > 0)))
+        .sum()
+        .alias(name)
+        for name, value in reading.values().items()
+    )
     return Counter({name: int(count) for name, count in found.row(0, named=True).items() if count})
 
 

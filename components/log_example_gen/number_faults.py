@@ -63,7 +63,8 @@ def _numeric(plan: Plan) -> list[str]:
 
 def no_numbers_to_judge(counts: Counts, plan: Plan) -> Iterator[str]:
     """Yields which numeric columns have no number in another split; that may be meant."""
+    learnt = [column for column in _numeric(plan) if counts.numbers_in.get(TRAIN, Counter())[column]]
     for split in plan.logs.split.periods():
-        for column in _numeric(plan):
+        for column in learnt:
             if split != TRAIN and counts.examples(split) and not counts.numbers_in.get(split, Counter())[column]:
                 yield f"column '{column}' has no number in any of the {counts.examples(split):,} examples of '{split}'"

@@ -422,6 +422,21 @@ def test_numbers_of_a_side_table_that_reach_no_training_example_stop_the_run(fol
         run_step(step(stream_settings(), folder))
 
 
+def test_few_counts_among_labels_are_many_of_the_positives(folder: Path, run_step: Any) -> None:
+    cells = ["2", "1", "1", "1", *["0"] * 36]
+    for name in ("train.csv", "test.csv"):
+        (folder / name).write_text("\n".join(["user,buy", *(f"u{i},{cell}" for i, cell in enumerate(cells))]) + "\n")
+    settings = {
+        "table": {"files": ["train.csv", "test.csv"]},
+        "split": {"train": {"files": "train.csv"}, "eval": {"files": "test.csv"}},
+    }
+    with pytest.raises(LogsError) as caught:
+        run_step(step(settings, folder, columns={"user": ExampleColumn()}, labels=[Label(name="buy")]))
+    assert "label 'buy': 2 of the 8 rows that make it 1 (25.0%) are bad (bad_label 2)" in str(caught.value)
+    assert "train.csv: column 'buy' holds '2': a count or a rating?" in str(caught.value)
+    assert "max_bad_share" not in str(caught.value)  # two rows of eighty are few
+
+
 def test_a_file_in_another_unit_stops_the_run_by_its_name(folder: Path, run_step: Any) -> None:
     (folder / "first.csv").write_text("user,click,buy,at\nu1,1,0,1700000000000\nu2,0,0,1700003600000\n")
     (folder / "second.csv").write_text("user,click,buy,at\nu1,1,0,1700090000\nu2,0,0,1700090060\n")

@@ -98,7 +98,7 @@ def test_orphans_make_their_parents_positive_where_the_settings_say_so() -> None
 
 def test_positive_rows_are_counted_whatever_else_is_wrong_with_them() -> None:
     reading = TableLabels((Label(name="click"), Label(name="buy", parent="click")))
-    rows = pl.DataFrame({"click": ["0", "1", "?"], "buy": ["1", "0", "1"]})
+    rows = pl.DataFrame({"click": ["0", "1", "?", ""], "buy": ["1", "0", "2", "-1"]})  # two are bought
     assert positives(rows, reading) == {"click": 1, "buy": 2}
 
 
