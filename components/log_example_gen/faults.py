@@ -26,7 +26,7 @@ def faults(counts: Counts, plan: Plan) -> list[str]:
     """Returns what stops the run."""
     return [
         *_nothing_asked_for(counts, plan),
-        *(line for side in plan.sides for line in _unmatched(counts, side, plan)),
+        *(line for side in plan.sides for line in unmatched_keys(counts, side, plan)),
         *_nothing_to_learn(counts, plan),
         *_lost_positives(counts, plan),
         *too_many_unreadable(counts, plan),
@@ -75,7 +75,7 @@ def _lost_positives(counts: Counts, plan: Plan) -> Iterator[str]:
             )
 
 
-def _unmatched(counts: Counts, side: Source, plan: Plan) -> Iterator[str]:
+def unmatched_keys(counts: Counts, side: Source, plan: Plan) -> Iterator[str]:
     """Side tables that lack the keys of too many examples."""
     rows = sum(counts.examples(split) for split in plan.logs.split.periods())
     keyed = rows - counts.without_key[side.name]

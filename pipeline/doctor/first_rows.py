@@ -21,10 +21,11 @@ from tandem.components.log_example_gen.beam_steps.block_steps import (
     SplitBlock,
     last_rows_of,
 )
-from tandem.components.log_example_gen.beam_steps.outputs import COUNTS, REJECTS
+from tandem.components.log_example_gen.beam_steps.outputs import COUNTS, REJECTS, of_examples
 from tandem.components.log_example_gen.beam_steps.reading import ReadSideTable, ReadStream, ReadTable
 from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.dates import microseconds
+from tandem.components.log_example_gen.examples import to_record_batch
 from tandem.components.log_example_gen.quarantine import to_jsonl_gz
 from tandem.components.log_example_gen.records import ROW, stack
 from tandem.components.log_example_gen.split import last_of_all
@@ -58,16 +59,12 @@ class FirstRows:
       whole: By source, whether all its rows were.
       read: Counts of the reading of streams alone: rows, and those set aside by what they themselves say.
       counts: Counts of all steps.
-      examples: By split, the rows that would be examples, with their labels; a frame per block.
-      side_keys: By side table, its keys.
       rejects: By source and reason, rows that were set aside.
     """
 
     whole: Mapping[str, bool]
     read: Counts
     counts: Counts
-    examples: Mapping[str, list[pl.DataFrame]]
-    side_keys: Mapping[str, pl.Series]
     rejects: Mapping[tuple[str, str], list[pl.DataFrame]]
 
     def rejected(self, source: Source, why: str, most: int) -> list[str]:
@@ -99,11 +96,27 @@ def take(plan: Plan) -> FirstRows:
         if isinstance(step, SplitBlock) and plan.logs.split.leave_last_out is not None:
             beside = [last_of_all(last_rows_of(block, plan.logs.split.leave_last_out) for block in blocks)]
         blocks = [made for block in blocks for made in results.main(step.process(block, *beside))]
-    examples: dict[str, list[pl.DataFrame]] = defaultdict(list)
-    for block in blocks:
-        examples[block.split or ""].append(block.rows)
-    keys = {side.name: tables[side.name].get_column(side.keys[0]) for side in plan.sides}
-    return FirstRows(whole, merged(results.of_reading), merged(results.counts), examples, keys, results.rejects)
+    results.counts += (_counted(block, plan) for block in blocks)
+    counts = merged(results.counts)
+    for side in plan.sides:
+        if not whole[side.name]:
+            _forget_matches(counts, side)
+    return FirstRows(whole, merged(results.of_reading), counts, results.rejects)
+
+
+def _forget_matches(counts: Counts, side: Source) -> None:
+    """Takes all keys to be in a side table of which only the first rows were read."""
+    counts.unmatched[side.name] = counts.without_key[side.name]
+    for numbers in counts.numbers_in.values():
+        numbers.update({name: counts.numbers[name] for name in side.adds})
+
+
+def _counted(block: ExampleBlock, plan: Plan) -> Counts:
+    """What the writing of a block would count."""
+    main = plan.streams[0]
+    numeric = {name: column for name, column in plan.columns_of(main).items() if column.kind != "bytes"}
+    _, numbers = to_record_batch(block.rows, numeric, (), plan.written(main))
+    return of_examples(block, plan, numbers)
 
 
 def _steps(plan: Plan, results: _Results, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Any, ...]]:

@@ -11,9 +11,13 @@ import polars as pl
 from tandem.components.log_example_gen.beam_steps import coders  # noqa: F401  (registers them)
 from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.records import REASON, TIME
+from tandem.components.log_example_gen.settings import final_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from tandem.components.log_example_gen.blocks import ExampleBlock
+    from tandem.components.log_example_gen.plan import Plan
 
 _DAY = "__day"
 _US_PER_DAY = 86_400_000_000
@@ -60,6 +64,25 @@ def by_day(rows: pl.DataFrame, labels: Iterable[str]) -> Counts:
         return Counter(dict(zip(names, days.get_column(column).to_list(), strict=True)))
 
     return Counts(impressions_by_day=numbers("len"), positives_by_day={label: +numbers(label) for label in labels})
+
+
+def of_examples(block: ExampleBlock, plan: Plan, numbers: Counts) -> Counts:
+    """Returns all that is counted of rows that become examples.
+
+    Args:
+      block: The rows, with their labels and what they are for.
+      plan: The labels, and which of them may still change.
+      numbers: What `to_record_batch` tells of their numbers.
+    """
+    rows, split = block.rows, str(block.split)
+    labels = [label.name for label in plan.labels]
+    late = {label: len(rows) - int(rows.get_column(final_column(label)).sum()) for label in plan.label_delays}
+    own = Counts(
+        positives={split: Counter({label: int(rows.get_column(label).sum()) for label in labels})},
+        numbers_in={split: Counter(numbers.numbers)},
+        not_final={split: Counter(late)} if late else {},
+    )
+    return merged([own, numbers])
 
 
 def step(do_fn: beam.DoFn, *sides: Any, gives: Any, further: tuple[str, ...] = ()) -> Any:

@@ -7,13 +7,12 @@ twice at the same time, harms nothing.
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import tensorflow as tf
 
-from tandem.components.log_example_gen.beam_steps.outputs import counted
+from tandem.components.log_example_gen.beam_steps.outputs import counted, of_examples
 from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.examples import examples_of
 from tandem.components.log_example_gen.quarantine import to_jsonl_gz
@@ -45,7 +44,7 @@ class WriteExamples(beam.DoFn):
         if split is None:
             raise RuntimeError("examples are written before they are split")
         labels = [label.name for label in plan.labels]
-        finals = {final_column(label): label for label in plan.label_delays}
+        finals = [final_column(label) for label in plan.label_delays]
         pieces = examples_of(
             rows,
             plan.columns_of(plan.streams[0]),
@@ -62,15 +61,7 @@ class WriteExamples(beam.DoFn):
                 counts.append(told)
                 for example in examples:
                     writer.write(example)
-        positives = Counter({label: int(rows.get_column(label).sum()) for label in labels})
-        late = Counter({label: len(rows) - int(rows.get_column(column).sum()) for column, label in finals.items()})
-        numbers = merged(counts)
-        own = Counts(
-            positives={split: positives},
-            numbers_in={split: Counter(numbers.numbers)},
-            not_final={split: late} if finals else {},
-        )
-        yield counted(merged([own, numbers]))
+        yield counted(of_examples(block, plan, merged(counts)))
 
 
 def file_name(block: ExampleBlock, parts: int) -> str:
