@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MOST_HASH_BUCKETS = 2**30
 
-WEIGHT_NUMBER = r"[-+]?(?:\d{1,10}(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?"
+WEIGHT_NUMBER = r"[-+]?(?:\d{1,15}(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?"
 """What the weight of a value in a bag looks like, as a regular expression that RE2 understands."""
 
 ALL_OTHERS = "*"

@@ -24,7 +24,7 @@ CROSS_SEPARATOR = "\x1f"
 """Between the values of a cross. Where a value has one inside, it counts as a space."""
 
 # TensorFlow reads no number of more than 31 characters; further digits behind the point do not matter.
-_DIGITS_KEPT = r"(\.\d{12})\d*"
+_DIGITS_KEPT = r"(\.\d{10})\d*"
 
 
 class Values(NamedTuple):

@@ -15,7 +15,6 @@ import os
 import re
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -240,7 +239,11 @@ def load(
         **({"data_dir": _joined(Path.cwd(), data)} if data else {}),
         **({"output": output} if output else {}),
     }
-    others = partial(_other_columns, settings) if look_into_logs else feature_lists.nobody_knows
+
+    def others(named: Sequence[str]) -> Sequence[str] | None:
+        draft = Draft(Config, {**settings, "features": []})
+        return feature_lists.columns_left(draft, named) if look_into_logs else None
+
     expanded = feature_lists.expand(raw.get("features"), others)
     draft = Draft(Config, {**settings, "features": expanded.features} if "features" in raw else settings)
     found = [*_with_advice(draft.problems, raw), *contradictions(draft, file.parent)]
@@ -274,34 +277,6 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     if not isinstance(raw, dict):
         raise ConfigError([f"{file}: got {shown(raw)}, expected a mapping (key: value)"])
     return raw, lines
-
-
-def _other_columns(settings: dict[str, Any], named: Sequence[str]) -> Sequence[str] | None:
-    """Returns the columns of the logs that no setting names; None where the settings that tell them are not clear.
-
-    Args:
-      settings: All settings, plain.
-      named: Columns that features name.
-
-    Raises:
-      ValueError: The logs cannot be read.
-    """
-    draft = Draft(Config, {**settings, "features": []})
-    try:
-        logs, data = draft.read("logs"), draft.read("data_dir")
-        tasks: list[Task] = [task for _, task in draft.elements("tasks")]
-    except Unclear:
-        return None
-    if data is None:
-        return None
-    # Read here, since nothing else of a configuration needs the logs: this imports polars and Arrow.
-    from tandem.components.log_example_gen.other_columns import other_columns
-
-    of_tasks = [name for task in tasks for name in (task.label or task.name, task.weight) if name is not None]
-    try:
-        return other_columns(logs, data, [*named, *of_tasks])
-    except OSError as error:
-        raise ValueError(str(error)) from error
 
 
 def _is_value_of_a_slice(below: KeyPath, above: KeyPath = ()) -> bool:

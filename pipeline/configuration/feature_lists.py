@@ -17,9 +17,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tandem.models.features import ALL_OTHERS
+from tandem.validation.draft import Unclear
 from tandem.validation.words import shown
 
 if TYPE_CHECKING:
+    from tandem.validation.draft import Draft
     from tandem.validation.places import Path, Problem
 
 Others = Callable[[Sequence[str]], Sequence[str] | None]
@@ -57,6 +59,33 @@ class Expanded(NamedTuple):
 
 def nobody_knows(named: Sequence[str]) -> None:
     """Answers as if it were not clear which columns the logs have."""
+
+
+def columns_left(config: Draft[Any], named: Sequence[str]) -> Sequence[str] | None:
+    """Returns the columns of the logs that no setting names; None where the settings that tell them are not clear.
+
+    Args:
+      config: The configuration; its features do not matter.
+      named: Columns that features name.
+
+    Raises:
+      ValueError: The logs cannot be read.
+    """
+    try:
+        logs, data = config.read("logs"), config.read("data_dir")
+        tasks = [task for _, task in config.elements("tasks")]
+    except Unclear:
+        return None
+    if data is None:
+        return None
+    # Imported here, since nothing else of a configuration needs the logs: it brings polars and Arrow.
+    from tandem.components.log_example_gen.other_columns import other_columns
+
+    of_tasks = [name for task in tasks for name in (task.label or task.name, task.weight) if name is not None]
+    try:
+        return other_columns(logs, data, [*named, *of_tasks])
+    except OSError as error:
+        raise ValueError(str(error)) from error
 
 
 def expand(written: Any, others: Others = nobody_knows) -> Expanded:
