@@ -271,6 +271,8 @@ def _lists(cells: pl.Series, column: ExampleColumn, notation: Notation) -> tuple
     if cells.dtype == pl.String and column.separator is not None:
         cells = cells.str.split(column.separator)
     if isinstance(cells.dtype, pl.List):
+        if column.single:  # One value and empty ones beside it are one.
+            cells = cells.list.eval(pl.element().filter(pl.element() != ""))
         lengths = cells.list.len().fill_null(0).to_numpy().astype(np.int64)
         texts = cells.drop_nulls().filter(lengths[~cells.is_null().to_numpy()] > 0).explode().str.strip_chars()
     else:
@@ -284,7 +286,7 @@ def _lists(cells: pl.Series, column: ExampleColumn, notation: Notation) -> tuple
     there = values.is_not_null().to_numpy()
     numbers = int(there.sum()) if column.kind != "bytes" else 0
     if column.weight_separator is not None:
-        weighted, unweighted = _weighted(texts, column.weight_separator, notation)
+        weighted, unweighted = _weighted(texts, column.weight_separator)
         lost = lost | unweighted
         numbers += int(weighted.sum())
     told = texts.filter(lost) if lost.any() else texts.clear()
@@ -300,15 +302,17 @@ def _lists(cells: pl.Series, column: ExampleColumn, notation: Notation) -> tuple
     return array, _Cells(lengths, numbers, told, in_rows)
 
 
-def _weighted(texts: pl.Series, separator: str, notation: Notation) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _weighted(texts: pl.Series, separator: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Tells texts in which a number follows the separator from those in which something else does.
+
+    The texts stay as they are, and the model takes them apart: a number has a point, whatever others of the file have.
 
     Returns:
       Which texts have a weight, and which have none that is a number: [texts] each.
     """
     text = pl.col(texts.name)
     has = text.str.contains(separator, literal=True).fill_null(False)
-    sound = number(text.str.split(separator).list.last(), notation).is_not_null().fill_null(False)
+    sound = number(text.str.split(separator).list.last()).is_not_null().fill_null(False)
     found = texts.to_frame().select((has & sound).alias("sound"), (has & ~sound).alias("lost"))
     return found.get_column("sound").to_numpy(), found.get_column("lost").to_numpy()
 

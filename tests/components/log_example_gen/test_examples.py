@@ -188,6 +188,14 @@ def test_weights_behind_values_that_are_no_numbers_are_counted_and_left() -> Non
     assert counts.unreadable_values == {"tags": [("b:x", ""), ("d:", "")]}
 
 
+def test_weights_behind_values_have_a_point_whatever_other_numbers_have() -> None:
+    rows = pl.DataFrame({"tags": ["a:0,5|b:0.5"], "price": ["1,5"]})
+    columns = {"tags": ExampleColumn(separator="|", weight_separator=":"), "price": ExampleColumn(kind="float")}
+    _, counts = to_record_batch(rows, columns, [], Written(Notation(decimal=",")))
+    assert counts.unreadable_values == {"tags": [("a:0,5", "")]}
+    assert counts.numbers == {"tags": 1, "price": 1}
+
+
 def test_values_that_are_no_numbers_are_told_with_their_files() -> None:
     rows = pl.DataFrame({"n": [["1", "x"], ["", "y"], ["z"], ["w", "w"]], FILE: [0, 0, 1, 1]})
     written = Written(files=("a.jsonl", "b.jsonl"))
@@ -234,3 +242,9 @@ def test_features_of_a_side_table_say_where_there_is_a_number() -> None:
     assert features.filled.to_dict(as_series=False) == {filled_column("age"): [True, False, False]}
     assert features.counts.unreadable == {"age": 1}
     assert features_of(rows, {}).filled.columns == []
+
+
+def test_one_value_and_empty_ones_in_a_list_are_one_value() -> None:
+    rows = pl.DataFrame({"word": [["a", ""], ["", "b"], [""], None]})
+    batch, _ = to_record_batch(rows, {"word": ExampleColumn(single=True)}, [])
+    assert [values(example)["word"] for example in serialize(batch)] == [[b"a"], [b"b"], [], []]
