@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -35,10 +36,20 @@ def texts(frame: pl.DataFrame, name: str, rows: int, nulls: Sequence[str] = ()) 
         return without_words(column.list.eval(_scalar_text(pl.element(), inner).fill_null("")), nulls)
     if isinstance(dtype, pl.Struct | pl.Array | pl.Object):
         return None
+    if dtype == pl.String:
+        return without_words(column.fill_null("") if column.null_count() else column, nulls)
     text = frame.select(_scalar_text(pl.col(name), dtype).fill_null("")).to_series()
-    if dtype.is_integer() and not any(word.lstrip("-").isdecimal() for word in nulls):
-        return text
-    return without_words(text, nulls)
+    # Numbers are none of these words, but for those that are none themselves.
+    if not dtype.is_numeric() or any(map(_is_number, nulls)) or (dtype.is_float() and column.is_nan().any()):
+        return without_words(text, nulls)
+    return text
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return not math.isnan(float(word))
+    except ValueError:
+        return False
 
 
 def _scalar_text(value: pl.Expr, dtype: Any) -> pl.Expr:

@@ -42,6 +42,7 @@ _LOG = logging.getLogger("tandem.ingest")
 _PEEK_BYTES = 4 << 20
 _GUESSED_FROM = 256 << 10
 _COUNTED_ROWS = 1000
+_HEADER_BYTES = 1 << 20  # More are looked at only where the first line is longer.
 _NEARLY_ALL = 0.9
 
 
@@ -245,7 +246,8 @@ def _slow(block: bytes, layout: _Layout, dialect: Dialect, first_row: int) -> Bl
 
 def _header(head: bytes, file: SourceFile, dialect: Dialect) -> tuple[list[str], int]:
     """Returns the column names of a CSV file and the number of bytes that they take."""
-    text = head.decode("utf-8", "replace")
+    some = head[:_HEADER_BYTES]
+    text = (some if b"\n" in some else head).decode("utf-8", "surrogateescape")
     lines = io.StringIO(text, newline="")
     try:
         names = next(csv.reader(lines, delimiter=dialect.delimiter, quoting=dialect.quoting), [])
@@ -256,7 +258,9 @@ def _header(head: bytes, file: SourceFile, dialect: Dialect) -> tuple[list[str],
         ) from error
     if not names:
         raise LogsError(f"{file.name} is empty: it has not even a header")
-    return [dialect.as_written(name) for name in names], len(text[: lines.tell()].encode())
+    taken = len(text[: lines.tell()].encode("utf-8", "surrogateescape"))
+    shown = (name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in names)
+    return [dialect.as_written(name) for name in shown], taken
 
 
 def _check_width(head: bytes, file: SourceFile, spec: Files, dialect: Dialect) -> None:

@@ -37,6 +37,8 @@ def delimiter_doubt(names: Sequence[str], dialect: Dialect) -> str:
     """Returns what to ask about a row that seems to be a single cell, or of another encoding; empty: it does not."""
     if any("\0" in name for name in names):
         return "; it holds NUL bytes: is it UTF-16? Then say so with 'encoding'"
+    if any("\ufffd" in name for name in names):
+        return "; it is not UTF-8: say with 'encoding' what it is"
     if len(names) > 1:
         return ""
     others = [each for each in _DELIMITERS if each != dialect.delimiter and each in names[0]]

@@ -61,6 +61,8 @@ def test_numbers_that_are_none(read: Read, tmp_path: Path) -> None:
     assert rows == [("1", "0.5", ["a", ""], 1), ("-1", "", [""], 2), ("", "", [], 3)]
     rows, _ = read(tmp_path, "a.parquet", None, ["n", "x", "tags"], null_values=["-1"])
     assert rows == [("1", "0.5", ["a", "NA"], 1), ("", "NaN", ["NA"], 2), ("", "", [], 3)]
+    rows, _ = read(tmp_path, "a.parquet", None, ["n", "x"], null_values=["0.5", "1"])
+    assert rows == [("", "", 1), ("-1", "NaN", 2), ("", "", 3)]
     # The same in JSON, where NaN is no JSON and is read all the same.
     data = b'{"n": 1, "tags": ["a", "NA"]}\n{"n": -1, "tags": ["NA"]}\n'
     assert read(tmp_path, "a.jsonl", data, ["n", "tags"])[0] == [("1", ["a", ""], 1), ("-1", [""], 2)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import subprocess
 import sys
 import typing
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -50,6 +53,22 @@ def test_columns_are_told_without_reading_all(tmp_path: Path, name: str, data: b
     spec = Files(files=name, rename={"x": "y"})
     (file,) = find_files(spec, str(tmp_path), "log")
     assert read_columns(filesystem(str(tmp_path))[0], file, spec) == ("id", "y")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.zip", "a.csv.xz", "a.jsonl", "a.jsonl.gz", "a.parquet"])
+def test_a_folder_may_have_brackets_in_its_name(read: Read, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "day [1] *?"
+    folder.mkdir()
+    data = b"id\n7\n" if "csv" in name else b'{"id": 7}\n'
+    if name == "a.parquet":
+        parquet.write_table(pa.table({"id": [7]}), folder / name)
+    elif name.endswith("zip"):
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.writestr("a.csv", data)
+    else:
+        pack = {"xz": lzma.compress, "gz": gzip.compress}.get(name.rpartition(".")[2], bytes)
+        (folder / name).write_bytes(pack(data))
+    assert read(folder, name, None, ["id"]) == ([("7", 1)], [])
 
 
 # A format of one row per file and one cell per line, `name: value`; what has no colon is malformed.

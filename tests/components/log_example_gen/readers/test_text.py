@@ -90,3 +90,11 @@ def test_a_large_cell_is_sound_beside_a_bad_one(read: Read, tmp_path: Path) -> N
     rows, bad = read(tmp_path, "a.csv", f"n,x\n1,{large}\n".encode() + b"2,\xff\n3,4\n", ["n", "x"])
     assert rows == [("1", large, 1), ("3", "4", 3)]
     assert [line.why for line in bad] == ["not UTF-8"]
+
+
+def test_a_header_of_another_encoding_is_suspected_and_costs_no_row(read: Read, tmp_path: Path) -> None:
+    data = "größe,x\n1,2\n".encode("cp1252")
+    assert read(tmp_path, "a.csv", data, ["x"]) == ([("2", 1)], [])
+    with pytest.raises(LogsError, match=r"column 'größe' is missing; .*; it is not UTF-8: say with 'encoding' what"):
+        read(tmp_path, "a.csv", data, ["größe"])
+    assert read(tmp_path, "a.csv", data, ["größe"], encoding="cp1252") == ([("1", 1)], [])
