@@ -136,7 +136,7 @@ def _resolved(
         if data or overrides:
             raise ValueError("--data and --set go with a configuration: tandem predict CONFIG FILE")
         return None, (), ".", what
-    loaded = config.load(what, data, overrides)
+    loaded = config.load(what, data, overrides, look_into_logs=False)  # the model knows its features
     labels = tuple(label.name for label in loaded.labels())
     return loaded.logs, labels, loaded.data_folder, model_folder(str(loaded.push_dir), loaded.model_name)
 

@@ -107,6 +107,16 @@ def test_the_names_of_columns_are_not_needed_to_find_a_report(table, tmp_path):
     assert config.output_dir == tmp_path / "runs" / "shop"
 
 
+def test_predictions_do_not_need_the_logs_that_a_model_was_trained_on(table, tmp_path):
+    from tandem.pipeline.prediction import predict
+
+    table(['{name: "*", kind: categorical}'])
+    (tmp_path / "logs" / "rows.csv").unlink()
+    (tmp_path / "new.csv").write_text("C1\n")
+    with pytest.raises(ValueError, match=r"shop/models/shop"):  # there is no model yet
+        predict.write(str(tmp_path / "shop.yaml"), [str(tmp_path / "new.csv")])
+
+
 @pytest.mark.parametrize(
     ("features", "problem"),
     [
