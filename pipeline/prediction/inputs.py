@@ -18,7 +18,7 @@ from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.examples import examples_of, features_of
 from tandem.components.log_example_gen.numbers import Written, notation_of
 from tandem.components.log_example_gen.readers.registry import READERS, by_ending, read_columns, read_file
-from tandem.components.log_example_gen.records import BAD_TIME, REASON, ROW, TIME, normalize, single_values, stack
+from tandem.components.log_example_gen.records import REASON, ROW, TIME, normalize, single_values, stack
 from tandem.components.log_example_gen.settings import Files
 from tandem.components.log_example_gen.side_tables import attach, features_column, one_per_key
 from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
@@ -173,6 +173,9 @@ class Examples:
                 ]
             )
         )
+        of_one_value = {name for name, column in self._inputs.items() if column.single or column.kind != "bytes"}
+        of_one_value |= {*(self._time.column if self._time else ()), *(side.key for side in self._sides)}
+        self._single = tuple(name for name in self.columns if name in of_one_value)
         self._written = Written(notation_of(files[0].spec))
         self.unmatched: Counter[str] = Counter()
         self.unreadable: Counter[str] = Counter()
@@ -185,14 +188,16 @@ class Examples:
           rows: As they were read, with `ROW`.
 
         Returns:
-          The rows without an example, with `REASON`; and the serialized tf.Examples of the others, in their order and
-          in pieces.
+          `ROW` and `REASON` of the rows without an example; and the serialized tf.Examples of the others, in order
+          and in pieces.
         """
-        unusable = rows.clear().with_columns(pl.lit(BAD_TIME.name).alias(REASON))
+        rows, unusable = single_values(rows, self._single)
+        told = [unusable.select(ROW, REASON)]
         if self._time is not None:
             rows, unusable = normalize(rows, (), self._time)
             rows = derive(rows, self._derived, self._time.timezone)
-        return unusable, self._serialized(rows)
+            told.append(unusable.select(ROW, REASON))
+        return pl.concat(told), self._serialized(rows)
 
     def _serialized(self, rows: pl.DataFrame) -> Iterator[list[bytes]]:
         for side in self._sides:

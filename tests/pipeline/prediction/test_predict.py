@@ -211,6 +211,19 @@ def test_rows_without_a_time_have_no_scores(shop, tmp_path):
     assert told.unscored == {"bad_time": 1}
 
 
+def test_rows_with_a_list_where_one_value_belongs_have_no_scores(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict, "MAX_BAD_SHARE", 0.4)
+    path, out = tmp_path / "rows.jsonl", tmp_path / "scores.csv"
+    path.write_text(
+        '{"user_id": "u1", "tags": ["a"], "price": 20, "hour": "7"}\n'
+        '{"user_id": ["u2", "u3"], "tags": "a", "price": 20, "hour": "7"}\n'
+        '{"user_id": ["u4"], "tags": ["a", "b"], "price": 20, "hour": ["7"]}\n'
+    )
+    told = write(str(model), [str(path)], str(out), keep=[])
+    assert pl.read_csv(out)["p_click"].to_list() == pytest.approx([0.1, None, 0.2])
+    assert told.unscored == {"not_one_value": 1}
+
+
 def test_too_many_bad_lines_write_nothing(model, tmp_path):
     path, out = tmp_path / "rows.csv", tmp_path / "scores.csv"
     path.write_text("user_id,tags,price,hour\n" + "u,a,1,1\n" * 17 + "u,a\n" * 3)

@@ -166,7 +166,7 @@ def test_decimal_commas_and_words_for_nothing(here, draw):
         for n in range(ROWS)
     ]
     (here / "log.csv").write_text("user_id;item_id;click;price;time\n" + "\n".join(rows) + "\n")
-    loaded, _ = guessed("log.csv", look=doctor.data_files)
+    loaded, _ = guessed("log.csv")
     assert (loaded.logs.table.delimiter, loaded.logs.table.decimal) == (";", ",")
     assert {feature.name: feature.kind for feature in loaded.features}["price"] == "numeric"
 
