@@ -191,8 +191,8 @@ def test_every_snippet_of_the_readme_is_valid_and_finds_its_columns(title, tmp_p
 
 
 def test_the_snippets_of_the_readme_are_all_looked_at():
-    kinds = ("three streams", "one event log", "a table")
-    assert [title.lower().startswith(kind) for title, kind in zip(snippets(), kinds, strict=True)] == [True] * 3
+    kinds = ("three streams", "one event log", "a table", "ratings", "no header")
+    assert [title.lower().startswith(kind) for title, kind in zip(snippets(), kinds, strict=True)] == [True] * 5
 
 
 def test_the_readme_lists_the_configurations_that_come_along():

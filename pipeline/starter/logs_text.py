@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tandem.pipeline.starter.guess import user_column
 from tandem.pipeline.starter.yaml_words import indented, listed, scalar, valued
 
 if TYPE_CHECKING:
@@ -179,8 +180,10 @@ def _split_without_times(found: Guess) -> Iterator[str]:
             yield f"  validation: {{files: {listed(validating)}}}"
         yield f"  eval: {{files: {listed(judging or validating)}}}"
         return
-    yield "# Without times, files are what is trained on or judged by: name them. (guessed)"
-    yield f"split: {{train: {{files: {listed(files)}}}, eval: {{files: {listed(files[-1:])}}}}}"
+    user = user_column(found.main, found.sides)
+    yield f"# Without times, {'users are' if user else 'rows are'} divided by their hash. (guessed)"
+    key = f"key: {scalar(user)}, " if user else ""
+    yield f"split: {{{key}train: {{share: 0.8}}, eval: {{share: 0.2}}}}"
 
 
 def _floor(moment: datetime.datetime, unit: datetime.timedelta) -> datetime.datetime:

@@ -139,6 +139,26 @@ def sum_over(counter, key):
     return total
 
 
+def test_mind(data, ingest, rng):
+    log = pl.DataFrame(
+        {
+            "User_ID": ids(rng, "U", 60),
+            "News_ID": ids(rng, "N", 20),
+            "label": rng.integers(0, 2, ROWS),
+            "Category": ids(rng, "c", 5),
+            "SubCategory": ids(rng, "s", 9),
+        }
+    )
+    log.write_csv(data / "all.csv")
+    found = ingest("mind")
+    columns = ["User_ID", "News_ID", "label", "SubCategory"]
+    together = found.table("train", *columns) + found.table("eval", *columns)
+    assert together == Counter(log.select(columns).rows())
+    users = {split: {row["User_ID"] for row in rows} for split, rows in found.splits.items()}
+    assert not users["train"] & users["eval"]
+    assert len(users["train"]) > len(users["eval"]) > 0
+
+
 def test_movielens(data, ingest, rng):
     border = 975_628_800  # 2000-12-01
     users = {n: ("F" if n % 2 else "M", 18 + n, n % 20, "98107") for n in range(1, 31)}
@@ -201,6 +221,16 @@ def criteo_lines(rng, rows):
 
 def criteo_table(lines):
     return Counter((int(cells[0]), float(cells[13]) if cells[13] else None, cells[39] or None) for cells in lines)
+
+
+def test_criteo(data, ingest, rng):
+    lines = criteo_lines(rng, ROWS)
+    (data / "train.txt").write_text("".join("\t".join(cells) + "\n" for cells in lines))
+    found = ingest("criteo")
+    tables = {split: found.table(split, "label", "I13", "C26") for split in found.splits}
+    assert tables["train"] + tables["validation"] + tables["eval"] == criteo_table(lines)
+    assert tables["train"].total() > 2 * tables["validation"].total() > 0
+    assert tables["eval"].total() > 0
 
 
 def test_criteo_terabyte(data, ingest, rng):

@@ -39,9 +39,8 @@ def test_no_header(here, draw):
         numbers = [str(draw.choice([*range(60), 4000])) if draw.random() < 0.9 else "" for _ in range(3)]
         hashes = [f"{draw.randrange(30):08x}" for _ in range(2)]
         lines.append("\t".join([str(draw.randrange(2)), *numbers, *hashes]))
-    (here / "train.txt").write_text("\n".join(lines[:90]) + "\n")
-    (here / "test.txt").write_text("\n".join(lines[90:]) + "\n")
-    loaded, told = guessed("train.txt", "test.txt")
+    (here / "day.txt").write_text("\n".join(lines) + "\n")
+    loaded, told = guessed("day.txt")
     table = loaded.logs.table
     assert (table.format, table.delimiter) == ("csv", "\t")
     assert table.columns == ("label", "number_2", "number_3", "number_4", "category_5", "category_6")
@@ -50,6 +49,7 @@ def test_no_header(here, draw):
         **dict.fromkeys(table.columns[4:], "categorical"),
     }
     assert loaded.evaluation.group_by is None
+    assert loaded.logs.split.key is None
     assert [task.name for task in loaded.tasks] == ["label"]
     assert any("no header: the columns are called label, number_2" in line for line in told)
 
@@ -169,6 +169,13 @@ def test_decimal_commas_and_words_for_nothing(here, draw):
     loaded, _ = guessed("log.csv")
     assert (loaded.logs.table.delimiter, loaded.logs.table.decimal) == (";", ",")
     assert {feature.name: feature.kind for feature in loaded.features}["price"] == "numeric"
+
+
+def test_without_times_users_are_divided(here, draw):
+    rows = [f"u{draw.randrange(9)},i{draw.randrange(9)},{draw.randrange(2)}" for _ in range(ROWS)]
+    (here / "log.csv").write_text("user_id,item_id,click\n" + "\n".join(rows) + "\n")
+    split = guessed("log.csv")[0].logs.split
+    assert (split.key, split.train.share, split.eval.share) == ("user_id", 0.8, 0.2)
 
 
 def test_files_that_are_called_by_what_they_are_for(here, draw):
