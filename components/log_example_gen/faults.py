@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tandem.components.log_example_gen.doubts import TRAIN
 from tandem.components.log_example_gen.number_faults import no_numbers_to_learn, too_many_unreadable
 from tandem.components.log_example_gen.peeking import first_cells
-from tandem.components.log_example_gen.records import MALFORMED, NOT_ASKED_FOR
+from tandem.components.log_example_gen.records import MALFORMED, NOT_ASKED_FOR, NOT_ONE_VALUE, REPEATED_HEADER
 from tandem.components.log_example_gen.side_tables import would_match
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def _nothing_asked_for(counts: Counts, plan: Plan) -> Iterator[str]:
     """Conditions that no row satisfies are mistyped, or say something else than was meant."""
     for source in (*plan.streams, *plan.sides):
         outcomes = outcomes_of(counts, source.name)
-        readable = counts.rows[source.name] - outcomes[MALFORMED.name]
+        readable = counts.rows[source.name] - sum(
+            outcomes[why.name] for why in (MALFORMED, NOT_ONE_VALUE, REPEATED_HEADER)
+        )
         if readable and readable == outcomes[NOT_ASKED_FOR.name]:
             yield f"{source.name}: none of {readable:,} rows satisfies 'where'; {_conditions_and_cells(source, plan)}"
 

@@ -22,7 +22,7 @@ from tandem.components.log_example_gen.readers.block import ROW, Block, Malforme
 from tandem.components.log_example_gen.readers.csv_records import records, wrong_width
 from tandem.components.log_example_gen.readers.dialects import Dialect
 from tandem.components.log_example_gen.readers.doubts import delimiter_doubt, doubts
-from tandem.components.log_example_gen.readers.escapes import Unescaped, guessed_escape
+from tandem.components.log_example_gen.readers.escapes import Unescaped, guessed_escape, suspected
 from tandem.components.log_example_gen.readers.lines import cut, is_utf8
 from tandem.components.log_example_gen.readers.nulls import null_words, without_nulls
 from tandem.components.log_example_gen.readers.text import open_text
@@ -150,7 +150,7 @@ def _fast(block: bytes, layout: _Layout, dialect: Dialect, first_row: int) -> Bl
         Malformed(
             first_row + line.number - 1,
             dialect.as_written(line.text),
-            wrong_width(line.expected_columns, line.actual_columns),
+            suspected(wrong_width(line.expected_columns, line.actual_columns), line.text),
         )
         for line in invalid
     ]
@@ -229,7 +229,7 @@ def _slow(block: bytes, layout: _Layout, dialect: Dialect, first_row: int) -> Bl
     places: list[int] = []
     for row, record in enumerate(records(block, len(layout.names), dialect), first_row):
         if isinstance(record, tuple):
-            bad.append(Malformed(row, dialect.as_written(record[0]), record[1]))
+            bad.append(Malformed(row, dialect.as_written(record[0]), suspected(record[1], record[0])))
         elif record == layout.names:
             bad.append(_header_again(layout, dialect, row))
         else:

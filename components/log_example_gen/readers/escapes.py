@@ -47,6 +47,11 @@ def with_doubled_quotes(text: bytes, escape: bytes) -> bytes:
     return re.sub(b"(" + re.escape(escape) + b'+)"', quoted, text)
 
 
+def suspected(why: str, line: str) -> str:
+    """Returns why a line is malformed, with a question where it has an escaped quote."""
+    return f"{why}; is {USUAL} the 'escape'?" if f'{USUAL}"' in line else why
+
+
 def guessed_escape(head: bytes, width: int, dialect: Dialect) -> str | None:
     """Returns a backslash where it makes sense of rows that else are odd, None where nothing speaks for it.
 

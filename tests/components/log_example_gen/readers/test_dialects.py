@@ -139,3 +139,11 @@ def test_nothing_is_guessed_of_a_backslash_that_ends_a_cell(
     data = b'n,x\n1,"C:\\"\n2,"D:\\"\n'
     assert read(tmp_path, "a.csv", data, ["n", "x"])[0] == [("1", "C:\\", 1), ("2", "D:\\", 2)]
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("block_bytes", [400_000, 1 << 20])
+def test_an_escape_that_shows_only_later_is_asked_about(read: Read, tmp_path: Path, block_bytes: int) -> None:
+    data = b"n,x\n" + b"1,plain\n" * 40_000 + b'2,"say \\"hi\\", he said"\n3,x\n'
+    rows, bad = read(tmp_path, "a.csv", data, ["n", "x"], block_bytes)
+    assert (len(rows), rows[-1]) == (40_001, ("3", "x", 40_002))
+    assert [(line.row, line.why) for line in bad] == [(40_001, "3 cells instead of 2; is \\ the 'escape'?")]
