@@ -175,6 +175,10 @@ def test_metrics_are_those_of_scikit_learn(bench, tmp_path):
     assert found["click"]["gauc"] == pytest.approx(np.mean(by_user))
     assert found["click"]["gauc_rows_left_out"] == 1  # the row without a user
 
+    nobody = evaluate(answer, [str(tmp_path / "a.gz")], graph, None)["click"]
+    others = {name: value for name, value in found["click"].items() if not name.startswith("gauc")}
+    assert nobody == pytest.approx(others, rel=1e-12)
+
     weighed = evaluate(answer, [str(tmp_path / "a.gz")], graph, "user", {"click": ("weight", "weight")})
     assert weighed["click"]["auc"] == pytest.approx(roc_auc_score(click, score[0], sample_weight=weight**2))
     assert weighed["conversion_given_click"] == found["conversion_given_click"]
