@@ -30,7 +30,7 @@ from tandem.components.log_example_gen.dates import describe_period, describe_us
 from tandem.components.log_example_gen.doubts import doubts
 from tandem.components.log_example_gen.faults import asked_for, faults, outcomes_of
 from tandem.components.log_example_gen.id_forms import describe_id_forms
-from tandem.components.log_example_gen.labelled import unreadable
+from tandem.components.log_example_gen.labelled import describe_unreadable
 from tandem.components.log_example_gen.number_faults import no_numbers_to_judge
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, TABLE, no_parent, reason
@@ -187,10 +187,7 @@ def _unreadable_labels(counts: Counts, plan: Plan, quarantine: str) -> list[str]
     """Says what is wrong with labels of a table that cannot be read, however few they are."""
     if plan.table_labels is None or not outcomes_of(counts, TABLE)[BAD_LABEL.name]:
         return []
-    said: dict[str, None] = {}
-    for row in map(json.loads, _examples_of(posixpath.join(quarantine, TABLE), BAD_LABEL.name)):
-        said |= dict.fromkeys(f"{row['file']}: {problem}" for problem in unreadable(row["cells"], plan.table_labels))
-    return list(said)
+    return describe_unreadable(_examples_of(posixpath.join(quarantine, TABLE), BAD_LABEL.name), plan.table_labels)
 
 
 def _is_bad(outcome: str) -> bool:

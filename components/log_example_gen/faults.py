@@ -28,7 +28,7 @@ def faults(counts: Counts, plan: Plan) -> list[str]:
         *_nothing_asked_for(counts, plan),
         *(line for side in plan.sides for line in unmatched_keys(counts, side, plan)),
         *_nothing_to_learn(counts, plan),
-        *_lost_positives(counts, plan),
+        *too_many_lost(counts, plan),
         *too_many_unreadable(counts, plan),
         *no_numbers_to_learn(counts, plan),
     ]
@@ -63,8 +63,8 @@ def _conditions_and_cells(source: Source, plan: Plan) -> str:
     )
 
 
-def _lost_positives(counts: Counts, plan: Plan) -> Iterator[str]:
-    """Labels of which more rows that make them 1 are bad than the settings allow."""
+def too_many_lost(counts: Counts, plan: Plan) -> Iterator[str]:
+    """Yields of which labels more rows that make them 1 are bad than the settings allow."""
     given = plan.logs.max_lost_positives_share
     allowed = plan.logs.max_bad_share if given is None else given
     for label, lost in sorted(counts.lost_positives.items()):

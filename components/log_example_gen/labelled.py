@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import operator
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from tandem.components.log_example_gen.settings import TableLabel
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tandem.components.log_example_gen.settings import Label, LabelledTable
 
@@ -144,6 +145,19 @@ def unreadable(cells: Mapping[str, str], reading: TableLabels) -> list[str]:
         for name, value in found.items()
         if value is None
     ]
+
+
+def describe_unreadable(rows: Iterable[str], reading: TableLabels) -> list[str]:
+    """Says of rows of the quarantine which labels cannot be read, each thing once.
+
+    Args:
+      rows: As the quarantine has them: JSON with `file` and `cells`.
+      reading: How the labels are read.
+    """
+    said: dict[str, None] = {}
+    for row in map(json.loads, rows):
+        said |= dict.fromkeys(f"{row['file']}: {problem}" for problem in unreadable(row["cells"], reading))
+    return list(said)
 
 
 def _advice(label: str, column: str, text: str) -> str:

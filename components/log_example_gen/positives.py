@@ -1,4 +1,8 @@
-"""Rows that make a label 1, and how many of them are lost: few bad rows can be many of the orders."""
+"""Rows that make a label 1, and how many of them are lost: few bad rows can be many of the orders.
+
+They are counted where rows differ in what they say: in tables, and in conversions of several kinds. Of a stream with
+one kind of event, the share of bad rows says the same.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import polars as pl
 
 from tandem.components.log_example_gen import labelled
 from tandem.components.log_example_gen.counts import Counts
-from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, EVENT, REASON, TABLE, reason
+from tandem.components.log_example_gen.records import CONVERSIONS, EVENT, REASON, TABLE, reason
 
 if TYPE_CHECKING:
     from tandem.components.log_example_gen.plan import Plan
@@ -19,7 +23,7 @@ def positives_of(rows: pl.DataFrame, source: str, plan: Plan) -> Counter[str]:
     """Returns how many of some rows make a label 1, by label; only what was read of them counts.
 
     Args:
-      rows: A click each, conversions with their `EVENT`, or rows of a table with the texts of their labels.
+      rows: Conversions with their `EVENT`, or rows of a table with the texts of their labels.
       source: The stream's name.
       plan: What is read, and how.
     """
@@ -27,9 +31,7 @@ def positives_of(rows: pl.DataFrame, source: str, plan: Plan) -> Counter[str]:
         return Counter()
     if source == TABLE and plan.table_labels is not None:
         return labelled.positives(rows, plan.table_labels)
-    if source == CLICKS and plan.logs.clicks is not None:
-        return Counter({plan.logs.clicks.label: len(rows)})
-    if source == CONVERSIONS:
+    if source == CONVERSIONS and plan.source(CONVERSIONS).event is not None:
         names = [label.name for label in plan.labels]
         kinds = rows.filter(pl.col(EVENT).is_in(names)).get_column(EVENT)
         return Counter(dict(kinds.value_counts().iter_rows()))

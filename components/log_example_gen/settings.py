@@ -448,8 +448,8 @@ class LogSettings(Settings):
     """
 
     max_lost_positives_share: float | None = Field(default=None, ge=0, le=1)
-    """The run fails when a larger share of the rows that make a label 1 is bad: 4% of the rows can be 20% of the
-    orders. None: as `max_bad_share`.
+    """The run fails when a larger share of the rows that make a label 1 is bad, in a table or of a kind of conversions:
+    4% of the rows can be 20% of the orders. None: as `max_bad_share`.
     """
 
     @model_validator(mode="after")

@@ -7,7 +7,6 @@ impression of a click beyond it.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -16,14 +15,14 @@ from tandem.components.log_example_gen.dates import describe_period, describe_us
 from tandem.components.log_example_gen.doubts import doubts
 from tandem.components.log_example_gen.faults import asked_for, faults, unmatched_keys
 from tandem.components.log_example_gen.id_forms import describe_id_forms
-from tandem.components.log_example_gen.labelled import unreadable
+from tandem.components.log_example_gen.labelled import describe_unreadable
 from tandem.components.log_example_gen.number_faults import no_numbers_to_judge, too_many_unreadable
 from tandem.components.log_example_gen.records import BAD_LABEL, reason
 from tandem.models.training.stages import few_steps, steps_of
 from tandem.pipeline.doctor.check import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tandem.components.log_example_gen.plan import Plan, Source
     from tandem.models.settings import TrainingSettings
@@ -82,21 +81,9 @@ def _rows(plan: Plan, first: FirstRows, source: Source) -> Iterator[Check]:
         lines.append(f"  {name}: {number:,} rows. {reason(name).meaning}")
         examples = first.rejected(source, name, _EXAMPLES)
         lines += [f"    {_short(row)}" for row in examples]
-        if name == BAD_LABEL.name:
-            lines += _about_labels(plan, examples)
+        if name == BAD_LABEL.name and plan.table_labels is not None:
+            lines += [f"    {line}" for line in describe_unreadable(examples, plan.table_labels)]
     yield Check("fail" if whole or share > _MOSTLY else "warn", "\n".join(lines))
-
-
-def _about_labels(plan: Plan, rows: Sequence[str]) -> list[str]:
-    """Says what is wrong with the labels of rows as the quarantine has them."""
-    if plan.table_labels is None:
-        return []
-    said: dict[str, None] = {}
-    for row in map(json.loads, rows):
-        said |= dict.fromkeys(
-            f"    {row['file']}: {problem}" for problem in unreadable(row["cells"], plan.table_labels)
-        )
-    return list(said)
 
 
 def _is_bad(outcome: str) -> bool:
