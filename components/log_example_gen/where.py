@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tandem.components.log_example_gen.numbers import PLAIN, Notation, number
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _EXACT = 1 << 53  # Whole numbers up to here are exact as doubles.
 
 
-def satisfying(rows: pl.DataFrame, where: Mapping[str, Condition]) -> pl.Series:
+def satisfying(rows: pl.DataFrame, where: Mapping[str, Condition], notation: Notation = PLAIN) -> pl.Series:
     """Returns which rows satisfy all conditions: [rows], Boolean, without nulls.
 
     A cell that cannot be compared (no number where numbers are compared) does not satisfy.
@@ -24,6 +25,7 @@ def satisfying(rows: pl.DataFrame, where: Mapping[str, Condition]) -> pl.Series:
     Args:
       rows: Texts, as the readers give them: an absent cell is the empty text.
       where: Conditions by column.
+      notation: How the numbers are written that are compared with bounds.
 
     Raises:
       LogsError: A column holds lists.
@@ -31,7 +33,7 @@ def satisfying(rows: pl.DataFrame, where: Mapping[str, Condition]) -> pl.Series:
     for name in where:
         if rows.schema[name] != pl.String:
             raise LogsError(f"where: column '{name}' holds lists; a condition compares one value")
-    tests = [test for name, condition in where.items() for test in _tests(name, condition)]
+    tests = [test for name, condition in where.items() for test in _tests(name, condition, notation)]
     if not tests:
         return pl.Series([True]).new_from_index(0, len(rows))
     return rows.select(pl.all_horizontal(tests).alias("asked_for")).to_series()
@@ -54,7 +56,7 @@ def one_of(column: str, values: Iterable[Scalar]) -> pl.Expr:
     return pl.any_horizontal([equals(column, value) for value in values])
 
 
-def _tests(column: str, condition: Condition) -> list[pl.Expr]:
+def _tests(column: str, condition: Condition, notation: Notation) -> list[pl.Expr]:
     """What a condition asks of its column."""
     tests = []
     if condition.equals is not None:
@@ -67,16 +69,15 @@ def _tests(column: str, condition: Condition) -> list[pl.Expr]:
         tests.append(~one_of(column, condition.none_of))
     if condition.not_null is not None:
         tests.append((pl.col(column) != "") if condition.not_null else (pl.col(column) == ""))
-    return [*tests, *_comparisons(column, condition)]
+    return [*tests, *_comparisons(column, condition, notation)]
 
 
-def _comparisons(column: str, condition: Condition) -> list[pl.Expr]:
-    number = pl.col(column).str.strip_chars().cast(pl.Float64, strict=False)
-    number = pl.when(number.is_not_nan()).then(number)  # To polars, what is no number is greater than any.
+def _comparisons(column: str, condition: Condition, notation: Notation) -> list[pl.Expr]:
+    value = number(pl.col(column), notation)
     compared = [
-        None if condition.at_least is None else number >= condition.at_least,
-        None if condition.at_most is None else number <= condition.at_most,
-        None if condition.above is None else number > condition.above,
-        None if condition.below is None else number < condition.below,
+        None if condition.at_least is None else value >= condition.at_least,
+        None if condition.at_most is None else value <= condition.at_most,
+        None if condition.above is None else value > condition.above,
+        None if condition.below is None else value < condition.below,
     ]
     return [test.fill_null(False) for test in compared if test is not None]

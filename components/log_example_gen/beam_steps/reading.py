@@ -79,7 +79,9 @@ class _ReadFiles(beam.DoFn):
         """
         if not source.spec.where:
             return rows
-        return rows.filter(satisfying(rows, source.spec.where)).select(*source.columns, FILE, ROW)
+        return rows.filter(satisfying(rows, source.spec.where, notation_of(source.spec))).select(
+            *source.columns, FILE, ROW
+        )
 
     def _blocks(self, source: Source, index: int) -> Iterator[Block]:
         """Reads a file, and says how far it is."""

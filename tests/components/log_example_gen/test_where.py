@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem.components.log_example_gen.numbers import Notation
 from tandem.components.log_example_gen.settings import Files
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.where import satisfying
@@ -71,6 +72,14 @@ def test_a_condition_and_its_opposite_part_the_cells(cells: list[str], low: floa
     assert count({"in": [low, value]}) + count({"not_in": [low, value]}) == len(cells)
     assert count({"below": low}) + count({"at_least": low}) == count({"above": low}) + count({"at_most": low})
     assert count({"at_least": low, "at_most": low}) == count({"equals": low})
+
+
+def test_bounds_are_compared_with_numbers_as_the_files_write_them() -> None:
+    where = Files.model_validate({"files": "x", "where": {"price": {"at_least": 1000}}}).where
+    rows = pl.DataFrame({"price": ["1.200,50", "1,5", "999", "1.000"]})
+    written = Notation(decimal=",", thousands=".")
+    assert satisfying(rows, where, written).to_list() == [True, False, False, True]
+    assert satisfying(rows, where).to_list() == [False] * 4
 
 
 def test_lists_are_not_compared() -> None:
