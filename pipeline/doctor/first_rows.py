@@ -92,10 +92,13 @@ def take(plan: Plan) -> FirstRows:
     results = _Results()
     blocks = _table(plan, whole, results) if plan.logs.table is not None else _streams(plan, whole, results)
     tables = dict(_side_tables(plan, whole, results))
-    for step, *beside in _steps(plan, results, tables):
-        if isinstance(step, SplitBlock) and plan.logs.split.leave_last_out is not None:
-            beside = [last_of_all(last_rows_of(block, plan.logs.split.leave_last_out) for block in blocks)]
-        blocks = [made for block in blocks for made in results.main(step.process(block, *beside))]
+    if plan.label_delays or plan.observed_until:
+        given = plan.logs.observed_until
+        end = results.latest if given is None else microseconds(given)
+        blocks = results.of_all(AddFinality(plan), blocks, end)
+    blocks = results.of_all(SplitBlock(plan), blocks, *_last_rows(blocks, plan))
+    if plan.sides:
+        blocks = results.of_all(AttachSides(plan), blocks, tables)
     results.counts += (_counted(block, plan) for block in blocks)
     counts = merged(results.counts)
     for side in plan.sides:
@@ -119,14 +122,10 @@ def _counted(block: ExampleBlock, plan: Plan) -> Counts:
     return of_examples(block, plan, numbers)
 
 
-def _steps(plan: Plan, results: _Results, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Any, ...]]:
-    """The steps from rows with labels to examples, with what each takes besides its block."""
-    if plan.label_delays or plan.observed_until:
-        given = plan.logs.observed_until
-        yield AddFinality(plan), results.latest if given is None else microseconds(given)
-    yield (SplitBlock(plan),)
-    if plan.sides:
-        yield AttachSides(plan), tables
+def _last_rows(blocks: Iterable[ExampleBlock], plan: Plan) -> list[pl.DataFrame]:
+    """The last rows of all users as an argument of a step; none where they are not left out."""
+    user = plan.logs.split.leave_last_out
+    return [] if user is None else [last_of_all(last_rows_of(block, user) for block in blocks)]
 
 
 def _streams(plan: Plan, whole: Mapping[str, bool], results: _Results) -> list[ExampleBlock]:
@@ -142,10 +141,8 @@ def _streams(plan: Plan, whole: Mapping[str, bool], results: _Results) -> list[E
 
 
 def _table(plan: Plan, whole: Mapping[str, bool], results: _Results) -> list[ExampleBlock]:
-    read, check = _FirstOfTable(plan, whole), CheckLabels(plan)
     (source,) = plan.streams
-    blocks = [block for index in _chosen(source) for block in results.main(read.process(index))]
-    return [made for block in blocks for made in results.main(check.process(block))]
+    return results.of_all(CheckLabels(plan), results.of_all(_FirstOfTable(plan, whole), _chosen(source)))
 
 
 def _side_tables(plan: Plan, whole: Mapping[str, bool], results: _Results) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -169,6 +166,16 @@ class _Results:
         self.of_reading: tuple[Counts, ...] = ()
         self.rejects: dict[tuple[str, str], list[pl.DataFrame]] = defaultdict(list)
         self.latest = 0
+
+    def of_all(self, step: Any, elements: Iterable[Any], *beside: Any) -> list[Any]:
+        """Returns the main outputs of a step.
+
+        Args:
+          step: The step.
+          elements: What it is given, one after the other.
+          *beside: What it is given with each.
+        """
+        return [made for element in elements for made in self.main(step.process(element, *beside))]
 
     def main(self, outputs: Iterable[Any]) -> Iterator[Any]:
         """Yields the main output, and keeps the others."""

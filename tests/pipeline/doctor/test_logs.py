@@ -220,3 +220,21 @@ def test_without_a_column_of_users_it_is_said_what_to_write(found):
     assert failed[0].startswith("column 'user_id' is in no source of the examples")
     assert failed[1].endswith("where there are no users, write 'group_by: null'")
     assert len(found(files, TABLE.replace("group_by: null", "group_by: user_id"))["fail"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ("{key: item, train: {share: 0.8}, eval: {share: 0.2}}", None),
+        ("{column: price, train: {values: [1]}, eval: {values: [2]}}", "examples: train 12, eval 8"),
+        ("{leave_last_out: item}", "examples: train 18, eval 2"),
+    ],
+)
+def test_splits_of_all_kinds_are_made(found, split, expected):
+    settings = TABLE.replace("{train: {before: 2024-03-09}, eval: {from: 2024-03-10}}", split)
+    settings = settings.replace("{name: price, kind: numeric}, ", "")
+    lines = [*rows(12, TRAIN, price="1"), *rows(8, EVAL, price="2", item="b")]
+    answer = found({"log.csv": table(lines), "items/a.csv": ["item,brand", "a,x", "b,y"]}, settings)
+    told = [text for text in answer["ok"] if text.startswith("examples: ")]
+    assert len(told) == 1
+    assert expected in (None, *told)
