@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tandem.components.log_example_gen.numbers import PLAIN
 from tandem.pipeline.starter.guess import user_column
 from tandem.pipeline.starter.yaml_words import indented, listed, scalar, valued
 
@@ -71,8 +72,10 @@ def _reading(stream: Stream) -> Iterator[str]:
     columns = settings.pop("columns", None)
     for key, value in settings.items():
         yield f"{key}: {valued(value)}  # (guessed)"
-    if any(column.decimal for column in stream.columns.values()):
-        yield 'decimal: ","  # (guessed)'
+    notation = next((column.notation for column in stream.columns.values() if column.notation != PLAIN), PLAIN)
+    for key, value in notation._asdict().items():
+        if value != getattr(PLAIN, key):
+            yield f"{key}: {json.dumps(value, ensure_ascii=False)}  # (guessed) of numbers"
     if columns is not None:
         yield "# There seems to be no header: name the columns, in their order. (guessed by what is in them)"
         yield "columns:"

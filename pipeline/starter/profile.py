@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tandem.components.log_example_gen.numbers import PLAIN, Notation, number
 from tandem.models.features import WEIGHT_NUMBER
 from tandem.pipeline.starter.time_guess import time_of
 
@@ -21,7 +22,9 @@ _TIME_WORDS = {"time", "timestamp", "ts", "date", "datetime", "day", "hour", "at
 _ID_WORDS = {"id", "uid", "uuid", "guid", "key", "no", "number", "code", "hash", "index", "idx", "type", "zip"}
 _SEPARATORS = ("\x01", "\x02", "|", ";", "^", ",", " ")
 _WEIGHT_SEPARATORS = ("\x03", ":", "=")
-_DECIMAL_COMMA = r"^[-+]?\d{1,9},\d+$"
+_CURRENCIES = "$€£¥%"
+_MARKS = ((".", ","), (",", None), (",", "."))
+"""Before a fraction, and between thousands: 1,234.5, then 12,5, then 1.234,5."""
 _ANSWERS = {"0", "1", "false", "true", "f", "t", "no", "yes", "-1", "0.0", "1.0"}
 _FEW = 32
 """A whole number with at most so many different values is taken for a code."""
@@ -39,7 +42,7 @@ class Profile:
       time: How it tells times, the column's name aside; None: it tells none.
       binary: Whether all values are answers, such as 0 and 1, or false and true.
       numeric: Whether all values are numbers, and more than codes.
-      decimal: What stands before the fractions of numbers: a comma; None: a point, or no numbers.
+      notation: How its numbers are written.
       largest: The largest number; None: not all are numbers.
       separator: Between the values of a cell that has several; None: one value. Empty: lists already.
       weight_separator: Between these values and their weights; None: they have none.
@@ -52,7 +55,7 @@ class Profile:
     time: TimeColumn | None = None
     binary: bool = False
     numeric: bool = False
-    decimal: str | None = None
+    notation: Notation = PLAIN
     largest: float | None = None
     separator: str | None = None
     weight_separator: str | None = None
@@ -102,13 +105,7 @@ def profile(sample: pl.DataFrame, name: str, named: bool = True) -> Profile:
     found = Profile(name, len(column), filled, distinct)
     if not filled:
         return found
-    decimal = None
-    numbers = values.cast(pl.Float64, strict=False)
-    if numbers.null_count():
-        commas = values.str.contains(_DECIMAL_COMMA)
-        read = values.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
-        if int(commas.sum()) > 0.5 * filled and not read.null_count():
-            decimal, numbers = ",", read
+    notation, numbers = _notation(values)
     all_numbers = not numbers.null_count() and bool(numbers.is_finite().all())
     separator, weight_separator = (None, None) if all_numbers else _separators(values)
     called_so = any(word in _TIME_WORDS or word.endswith(("time", "stamp", "date")) for word in found.words)
@@ -117,14 +114,30 @@ def profile(sample: pl.DataFrame, name: str, named: bool = True) -> Profile:
         len(column),
         filled,
         distinct,
-        time=None if decimal else time_of(values, named and called_so, named),
+        time=None if notation != PLAIN else time_of(values, named and called_so, named),
         binary=_are_answers(values),
         numeric=all_numbers and (_is_quantity(found, numbers) if named else _is_amount(found, numbers)),
-        decimal=decimal,
+        notation=notation,
         largest=float(numbers.max()) if all_numbers else None,  # type: ignore[arg-type]
         separator=separator,
         weight_separator=weight_separator,
     )
+
+
+def _notation(values: pl.Series) -> tuple[Notation, pl.Series]:
+    """Returns how numbers are written, and the numbers; null where texts are none in any way."""
+    plainly = values.cast(pl.Float64, strict=False)
+    if not plainly.null_count():
+        return PLAIN, plainly
+    around = "".join(sign for sign in _CURRENCIES if bool(values.str.contains(sign, literal=True).any()))
+    often = int(values.str.contains(",", literal=True).sum()) > 0.5 * len(values)
+    ways = [Notation(strip=around)] if around else []
+    ways += [Notation(decimal, thousands, around) for decimal, thousands in _MARKS] if often else []
+    for way in ways:
+        read = values.to_frame("n").select(number(pl.col("n"), way)).to_series()
+        if not read.null_count():
+            return way, read
+    return PLAIN, plainly
 
 
 def _are_answers(values: pl.Series) -> bool:

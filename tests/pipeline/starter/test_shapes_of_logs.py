@@ -171,6 +171,26 @@ def test_decimal_commas_and_words_for_nothing(here, draw):
     assert {feature.name: feature.kind for feature in loaded.features}["price"] == "numeric"
 
 
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        (['"1,000"', '"12,345"', '"1,037"'], {"thousands": ","}),
+        (["$12", "$9.5"], {"strip": "$"}),
+        (['"1.234,5"', '"12,5"'], {"decimal": ",", "thousands": "."}),
+    ],
+)
+def test_numbers_as_people_write_them(here, draw, prices, said):
+    rows = [
+        f"u{draw.randrange(9)},i{n % 9},{draw.randrange(2)},{START + n * 7000},{draw.choice(prices)}"
+        for n in range(ROWS)
+    ]
+    (here / "log.csv").write_text("user_id,item_id,click,time,price\n" + "\n".join(rows) + "\n")
+    loaded, _ = guessed("log.csv")
+    marks = {name: getattr(loaded.logs.table, name) for name in ("decimal", "thousands", "strip")}
+    assert marks == {"decimal": ".", "thousands": None, "strip": "", **said}
+    assert {feature.name: feature.kind for feature in loaded.features}["price"] != "bag"
+
+
 def test_without_times_users_are_divided(here, draw):
     rows = [f"u{draw.randrange(9)},i{draw.randrange(9)},{draw.randrange(2)}" for _ in range(ROWS)]
     (here / "log.csv").write_text("user_id,item_id,click\n" + "\n".join(rows) + "\n")
@@ -253,7 +273,7 @@ def test_a_file_without_names_and_labels_is_not_guessed(here):
 def test_a_label_that_the_sample_never_shows(here, draw):
     rows = [f"{draw.randrange(9)},{draw.randrange(9)},2017-11-0{n % 3 + 6} {n % 24}:04,0" for n in range(ROWS)]
     (here / "clicks.csv").write_text("ip,app,click_time,is_attributed\n" + "\n".join(rows) + "\n")
-    assert [task.label for task in guessed("clicks.csv")[0].tasks] == ["is_attributed"]
+    assert [task.label for task in guessed("clicks.csv", look=doctor.data_files)[0].tasks] == ["is_attributed"]
 
 
 def test_days_have_no_hours(here, draw):
