@@ -12,6 +12,7 @@ from tandem.components.evaluator.results import read_metrics, read_verdict
 from tandem.components.example_validator.distances import describe, read_distances
 from tandem.components.log_example_gen.counts import Counts, describe_lost, describe_not_final
 from tandem.components.log_example_gen.counts import describe as describe_counts
+from tandem.components.log_example_gen.doubts import doubts
 from tandem.components.log_example_gen.executor import COUNTS_FILE
 from tandem.components.log_example_gen.id_forms import describe_id_forms
 from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
@@ -76,7 +77,7 @@ def _keep_report(uri: str, folder: Path) -> Path:
 
 
 def counts(config: Config, quarantine: str) -> list[str]:
-    """Returns a line per stream and side table: rows = examples + duplicates + each reason."""
+    """Returns a line per stream and side table: rows = examples + duplicates + each reason; then what is doubtful."""
     found = Counts.from_json(files.read(posixpath.join(quarantine, COUNTS_FILE)).decode())
     order = [IMPRESSIONS, CLICKS, CONVERSIONS, TABLE, *(side.name for side in config.logs.side_tables)]
     for source in sorted(found.rows, key=order.index):
@@ -84,4 +85,6 @@ def counts(config: Config, quarantine: str) -> list[str]:
     judged = "left out of the evaluation" if config.evaluation.final_labels_only else "evaluated all the same"
     late = [f"{line}; {judged}" if " eval examples" in line else line for line in describe_not_final(found)]
     lines = [*describe_counts(found, list(config.logs.split.periods())), *describe_lost(found), *late]
-    return [*lines, *describe_id_forms(found.id_forms)]
+    labels = config.labels()
+    delays = config.logs.label_delays(label.name for label in labels)
+    return [*lines, *describe_id_forms(found.id_forms), *doubts(found, labels, delays)]

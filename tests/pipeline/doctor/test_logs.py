@@ -214,6 +214,17 @@ def test_files_in_two_splits_and_globs_that_match_nothing(found):
     assert "'c.csv' matches none of the table's files" in text
 
 
+def test_the_last_row_of_each_user_is_found_among_all_files(found):
+    settings = TABLE.replace(
+        "split: {train: {before: 2024-03-09}, eval: {from: 2024-03-10}}", "split: {leave_last_out: item}"
+    )
+    earlier, later = (
+        [line for item in "abc" for line in rows(count, at, item=item)] for count, at in ((3, TRAIN), (1, EVAL))
+    )
+    files = {"a.csv": table(earlier), "b.csv": table(later), "items/a.csv": ["item,brand", "a,x", "b,x", "c,y"]}
+    assert "examples: train 9, eval 3" in found(files, settings)["ok"]
+
+
 def test_without_a_column_of_users_it_is_said_what_to_write(found):
     files = {"log.csv": table(rows(10, TRAIN), rows(4, EVAL)), **ITEMS}
     failed = found(files, TABLE.replace("group_by: null, ", ""))["fail"]
