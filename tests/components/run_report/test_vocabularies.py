@@ -3,7 +3,7 @@ import tensorflow as tf
 
 from tandem.components.run_report import vocabularies
 from tandem.components.run_report.settings import LookedUpFeature, VocabularySettings
-from tandem.models import features, vocabulary
+from tandem.models import layout, vocabulary
 
 CITY, TAGS = (
     LookedUpFeature(name="city", vocabulary="city", start=0, width=1),
@@ -17,8 +17,8 @@ VOCABULARIES = (
 
 def test_names_are_those_of_the_models():
     assert f"transform_fn/assets/{vocabulary.FILE_NAME}" == vocabularies.VOCABULARY_FILE
-    assert vocabularies.IDS == features.IDS
-    assert vocabularies.PADDING == features.PADDING
+    assert vocabularies.IDS == layout.IDS
+    assert vocabularies.PADDING == layout.PADDING
 
 
 def test_sizes_by_the_lines_of_the_file():
