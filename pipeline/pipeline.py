@@ -23,7 +23,7 @@ from tandem.components.evaluator.component import ModelEvaluator
 from tandem.components.evaluator.plan import EvaluationPlan, evaluation_plan
 from tandem.components.example_validator.component import ExampleValidator
 from tandem.components.log_example_gen.component import LogExampleGen
-from tandem.components.log_example_gen.settings import IMPRESSION_TIME, OBSERVED_UNTIL, own_columns, time_column
+from tandem.components.log_example_gen.settings.columns import IMPRESSION_TIME, OBSERVED_UNTIL, own_columns, time_column
 from tandem.components.pusher.component import AtomicPusher
 from tandem.components.run_report.component import RunReport
 from tandem.models import recipe_check

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from tandem.components.evaluator.settings import EvaluationSettings
-from tandem.components.log_example_gen.settings import final_column
+from tandem.components.log_example_gen.settings.columns import final_column
 from tandem.components.metrics.slice_key import ACTIVITY
 
 if TYPE_CHECKING:

@@ -27,7 +27,8 @@ from tandem.components.log_example_gen.records import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tandem.components.log_example_gen.settings import Join, Label
+    from tandem.components.log_example_gen.settings.columns import Label
+    from tandem.components.log_example_gen.settings.join import Join
 
 IMPRESSION = "__impression"  # The number of an impression among those that are kept.
 LEADS_S = (1, 10, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)

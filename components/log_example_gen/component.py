@@ -22,7 +22,8 @@ from tandem.components.log_example_gen.sources import LogsError, filesystem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+    from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+    from tandem.components.log_example_gen.settings.logs import LogSettings
 
 _LOG = logging.getLogger("tandem.ingest")
 

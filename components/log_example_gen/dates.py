@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tandem.components.log_example_gen.split_settings import Period
+    from tandem.components.log_example_gen.settings.split import Period
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 

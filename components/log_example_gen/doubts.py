@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tandem.components.log_example_gen.counts import Counts
-    from tandem.components.log_example_gen.settings import Label
+    from tandem.components.log_example_gen.settings.columns import Label
 
 TRAIN = "train"
 

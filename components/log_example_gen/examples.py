@@ -13,7 +13,7 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamples
 from tandem.components.log_example_gen.counts import VALUES_TOLD, Counts, merged
 from tandem.components.log_example_gen.numbers import PLAINLY, Notation, Written, number, plain
 from tandem.components.log_example_gen.records import TIME
-from tandem.components.log_example_gen.settings import IMPRESSION_TIME
+from tandem.components.log_example_gen.settings.columns import IMPRESSION_TIME
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tandem.components.log_example_gen.settings import ExampleColumn
+    from tandem.components.log_example_gen.settings.columns import ExampleColumn
 
 _TRUTH = {"true": 1, "false": 0}
 _FLOAT32_MAX = float(np.finfo(np.float32).max)

@@ -34,7 +34,8 @@ from tandem.components.log_example_gen.labelled import describe_unreadable
 from tandem.components.log_example_gen.number_faults import no_numbers_to_judge
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, TABLE, no_parent, reason
-from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:

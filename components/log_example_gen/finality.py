@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tandem.components.log_example_gen.records import TIME
-from tandem.components.log_example_gen.settings import final_column, time_column
+from tandem.components.log_example_gen.settings.columns import final_column, time_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

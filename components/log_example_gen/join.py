@@ -34,13 +34,14 @@ from tandem.components.log_example_gen.records import (
     no_parent,
     set_aside,
 )
-from tandem.components.log_example_gen.settings import time_column
+from tandem.components.log_example_gen.settings.columns import time_column
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from tandem.components.log_example_gen.settings import Join, Label
+    from tandem.components.log_example_gen.settings.columns import Label
+    from tandem.components.log_example_gen.settings.join import Join
 
 _Times: TypeAlias = npt.NDArray[np.int64]  # [impressions]: the microsecond in which a label became 1, or `_NEVER`.
 _NEVER = np.iinfo(np.int64).max

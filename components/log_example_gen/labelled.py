@@ -13,13 +13,14 @@ import polars as pl
 from tandem.components.log_example_gen.labels import ancestors, parents_first
 from tandem.components.log_example_gen.numbers import PLAIN, Notation, notation_of, number
 from tandem.components.log_example_gen.records import BAD_LABEL, REASON, no_parent
-from tandem.components.log_example_gen.settings import TableLabel
+from tandem.components.log_example_gen.settings.sources import TableLabel
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tandem.components.log_example_gen.settings import Label, LabelledTable
+    from tandem.components.log_example_gen.settings.columns import Label
+    from tandem.components.log_example_gen.settings.sources import LabelledTable
 
 _POSITIVE = ("1", "true", "t", "yes", "1.0")
 _NEGATIVE = ("0", "false", "f", "no", "0.0")

@@ -10,7 +10,7 @@ from tandem.components.log_example_gen.sources import LogsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tandem.components.log_example_gen.settings import Label
+    from tandem.components.log_example_gen.settings.columns import Label
 
 
 def parents_first(labels: Sequence[Label]) -> tuple[Label, ...]:

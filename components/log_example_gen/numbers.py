@@ -12,7 +12,7 @@ from tandem.components.log_example_gen.records import FILE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
 
 
 _AROUND = re.compile(r"[+-]?\d[\d.,\s]*([eE][+-]?\d+)?|[+-]")  # What is left of a text without it may be a currency.

@@ -16,7 +16,7 @@ from tandem.components.log_example_gen.sources import LogsError, filesystem
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
     from tandem.components.log_example_gen.sources import SourceFile
 
 _PEEKED_FILES = 16

@@ -11,7 +11,7 @@ from tandem.components.log_example_gen.records import IMPRESSIONS, TABLE
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tandem.components.log_example_gen.settings import LogSettings
+    from tandem.components.log_example_gen.settings.logs import LogSettings
 
 
 def other_columns(logs: LogSettings, data_dir: str, named: Collection[str]) -> tuple[str, ...]:

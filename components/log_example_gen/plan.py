@@ -34,7 +34,7 @@ from tandem.components.log_example_gen.records import (
     TIME,
     no_parent,
 )
-from tandem.components.log_example_gen.settings import own_columns
+from tandem.components.log_example_gen.settings.columns import own_columns
 from tandem.components.log_example_gen.sources import Found, LogsError, filesystem, look_for
 from tandem.components.log_example_gen.split import by_file
 from tandem.components.log_example_gen.time_check import bounds_of
@@ -42,16 +42,11 @@ from tandem.components.log_example_gen.time_check import bounds_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tandem.components.log_example_gen.settings import (
-        ClickStream,
-        ConversionStream,
-        ExampleColumn,
-        Files,
-        Label,
-        LabelledTable,
-        LogSettings,
-        TimeColumn,
-    )
+    from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+    from tandem.components.log_example_gen.settings.files import Files
+    from tandem.components.log_example_gen.settings.logs import LogSettings
+    from tandem.components.log_example_gen.settings.sources import ClickStream, ConversionStream, LabelledTable
+    from tandem.components.log_example_gen.settings.time import TimeColumn
     from tandem.components.log_example_gen.sources import SourceFile
     from tandem.components.log_example_gen.times import TimeBounds
 

@@ -16,7 +16,7 @@ from tandem.components.log_example_gen.times import moment_us
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tandem.components.log_example_gen.settings import TimeColumn
+    from tandem.components.log_example_gen.settings.time import TimeColumn
     from tandem.components.log_example_gen.times import TimeBounds
 
 ROW = "__row"  # Int64: where a row stands in its file; 1 is the first after the header.

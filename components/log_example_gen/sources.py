@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fsspec import AbstractFileSystem
 
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
 
 # What a file system may say that changes with the contents of a file: checksums, then tags, then times.
 _VERSIONS = (

@@ -19,7 +19,7 @@ from tandem.components.log_example_gen.where import one_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tandem.components.log_example_gen.split_settings import Split
+    from tandem.components.log_example_gen.settings.split import Split
 
 _USER = "__user"
 _PART = "__part"

@@ -12,12 +12,12 @@ import polars as pl
 
 from tandem.components.log_example_gen.dates import describe_us, microseconds
 from tandem.components.log_example_gen.records import BAD_TIME, REASON
-from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.settings.time import TimeColumn
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.times import END_OF_TIME, TimeBounds, moment_us
 
 if TYPE_CHECKING:
-    from tandem.components.log_example_gen.split_settings import Split
+    from tandem.components.log_example_gen.settings.split import Split
 
 EARLIEST = datetime.datetime(1990, 1, 1, tzinfo=datetime.timezone.utc)
 """Nobody logged clicks before."""

@@ -15,7 +15,7 @@ from tandem.components.log_example_gen.dates import microseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tandem.components.log_example_gen.settings import TimeColumn
+    from tandem.components.log_example_gen.settings.time import TimeColumn
 
 US_PER_SECOND = 1_000_000
 END_OF_TIME = 253_402_300_800_000_000  # The year 10000: what Python's datetime cannot hold is no time.

@@ -12,7 +12,7 @@ from tandem.components.log_example_gen.sources import LogsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tandem.components.log_example_gen.conditions import Condition, Scalar
+    from tandem.components.log_example_gen.settings.conditions import Condition, Scalar
 
 _EXACT = 1 << 53  # Whole numbers up to here are exact as doubles.
 

@@ -26,7 +26,7 @@ from tandem.components.example_validator.distances import DISTANCES_FILE, read_d
 from tandem.components.log_example_gen.counts import Counts
 from tandem.components.log_example_gen.executor import COUNTS_FILE
 from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
-from tandem.components.log_example_gen.settings import IMPRESSION_TIME
+from tandem.components.log_example_gen.settings.columns import IMPRESSION_TIME
 from tandem.components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY, VERSION_PROPERTY
 from tandem.components.run_report import page, statistics, vocabularies
 from tandem.components.run_report.facts import (

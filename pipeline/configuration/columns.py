@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tandem.components.evaluator.settings import Activity, Buckets, column_of
-from tandem.components.log_example_gen.settings import ExampleColumn
+from tandem.components.log_example_gen.settings.columns import ExampleColumn
 from tandem.models.features import BagFeature, CategoricalFeature, CrossFeature, NumericFeature
 from tandem.validation.places import key_path
 

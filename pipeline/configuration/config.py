@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, PrivateAttr, field_validator
 
 from tandem.components.evaluator.settings import EvaluationSettings
-from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.models.features import Feature
 from tandem.models.settings import ModelSettings, TrainingSettings
 from tandem.models.tasks import Task, TaskGraph

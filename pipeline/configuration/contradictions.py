@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path as FilePath
 
-    from tandem.components.log_example_gen.settings import ClickStream, ConversionStream
+    from tandem.components.log_example_gen.settings.sources import ClickStream, ConversionStream
     from tandem.validation.places import Path, Problem
 
 

@@ -19,7 +19,7 @@ from tandem.components.log_example_gen.examples import examples_of, features_of
 from tandem.components.log_example_gen.numbers import Written, notation_of
 from tandem.components.log_example_gen.readers.registry import READERS, by_ending, read_columns, read_file
 from tandem.components.log_example_gen.records import REASON, ROW, TIME, normalize, single_values, stack
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.side_tables import attach, features_column, one_per_key
 from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
 from tandem.components.log_example_gen.where import satisfying
@@ -30,14 +30,10 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from tandem.components.log_example_gen.readers.block import Block
-    from tandem.components.log_example_gen.settings import (
-        EventStream,
-        ExampleColumn,
-        LabelledTable,
-        LogSettings,
-        SideTable,
-        TimeColumn,
-    )
+    from tandem.components.log_example_gen.settings.columns import ExampleColumn
+    from tandem.components.log_example_gen.settings.logs import LogSettings
+    from tandem.components.log_example_gen.settings.sources import EventStream, LabelledTable, SideTable
+    from tandem.components.log_example_gen.settings.time import TimeColumn
 
 _FIRST_BYTES = 1 << 16
 _OF_TEXT_FILES = frozenset(

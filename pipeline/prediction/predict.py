@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tandem.components.log_example_gen.readers.block import Malformed
-    from tandem.components.log_example_gen.settings import LogSettings
+    from tandem.components.log_example_gen.settings.logs import LogSettings
 
 PREFIX = "p_"
 """What stands before an output's name in the name of its column: the label it predicts has the name itself."""

@@ -16,7 +16,7 @@ from tandem.pipeline.configuration.columns import columns, uses
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tandem.components.log_example_gen.settings import ExampleColumn
+    from tandem.components.log_example_gen.settings.columns import ExampleColumn
 
 DESCRIPTION = "assets.extra/tandem.json"
 _ROWS_AT_ONCE = 4096  # More rows in a request are not answered faster.

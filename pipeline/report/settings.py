@@ -12,7 +12,7 @@ from tandem.pipeline.configuration import yaml_file
 from tandem.pipeline.fingerprints import COMPONENTS, PACKAGE, fingerprint
 
 if TYPE_CHECKING:
-    from tandem.components.log_example_gen.split_settings import Period
+    from tandem.components.log_example_gen.settings.split import Period
     from tandem.pipeline.configuration.config import Config
 
 

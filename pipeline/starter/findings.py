@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from tandem.components.log_example_gen.settings import TimeColumn
+    from tandem.components.log_example_gen.settings.time import TimeColumn
     from tandem.pipeline.starter.event_log import EventLog
     from tandem.pipeline.starter.label_guess import LabelRule
     from tandem.pipeline.starter.profile import Profile

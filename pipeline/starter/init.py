@@ -18,7 +18,7 @@ from tandem.validation.words import unknown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tandem.components.log_example_gen.settings import TimeColumn
+    from tandem.components.log_example_gen.settings.time import TimeColumn
     from tandem.pipeline.starter.findings import Guess
     from tandem.pipeline.starter.label_guess import LabelRule
 

@@ -16,7 +16,7 @@ from tandem.models.features import WEIGHT_NUMBER
 from tandem.pipeline.starter.time_guess import time_of
 
 if TYPE_CHECKING:
-    from tandem.components.log_example_gen.settings import TimeColumn
+    from tandem.components.log_example_gen.settings.time import TimeColumn
 
 _TIME_WORDS = {"time", "timestamp", "ts", "date", "datetime", "day", "hour", "at", "when", "timestep"}
 _ID_WORDS = {"id", "uid", "uuid", "guid", "key", "no", "number", "code", "hash", "index", "idx", "type", "zip"}

@@ -15,7 +15,7 @@ from tandem.components.log_example_gen.readers.packed import bare
 from tandem.components.log_example_gen.readers.registry import READERS, by_ending, endings, read_columns, read_file
 from tandem.components.log_example_gen.readers.text import open_text
 from tandem.components.log_example_gen.records import ROW, stack
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
 from tandem.pipeline.starter.findings import Sample
 from tandem.pipeline.starter.headerless import named_alike

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from tandem.components.log_example_gen.settings import NULL_WORDS
+from tandem.components.log_example_gen.settings.files import NULL_WORDS
 
 DELIMITERS = ("\x01", "\t", "::", "||", "|", ";", ",")
 """In the order in which they are looked for: a comma also stands in texts."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.settings.time import TimeColumn
 from tandem.components.log_example_gen.times import moment_us
 
 if TYPE_CHECKING:

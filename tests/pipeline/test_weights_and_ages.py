@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tandem.components.evaluator.plan import EvaluationPlan
-from tandem.components.log_example_gen.settings import ExampleColumn
+from tandem.components.log_example_gen.settings.columns import ExampleColumn
 from tandem.models import recipes
 from tandem.models.batch import RowFormat
 from tandem.models.layout import FeatureLayout

@@ -34,7 +34,7 @@ from tandem.components.log_example_gen.records import (
     set_aside,
     stack,
 )
-from tandem.components.log_example_gen.settings import OBSERVED_UNTIL
+from tandem.components.log_example_gen.settings.columns import OBSERVED_UNTIL
 from tandem.components.log_example_gen.side_tables import attach
 from tandem.components.log_example_gen.split import by_file, by_last, by_share, by_time, by_value, last_rows
 

@@ -11,7 +11,7 @@ import polars as pl
 from tandem.components.log_example_gen.beam_steps import coders  # noqa: F401  (registers them)
 from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.records import REASON, TIME
-from tandem.components.log_example_gen.settings import final_column
+from tandem.components.log_example_gen.settings.columns import final_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     from fsspec import AbstractFileSystem
 
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
     from tandem.components.log_example_gen.sources import SourceFile
 
 __all__ = ["ROW", "Block", "Malformed", "ReadBlocks", "Reader"]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from tandem.components.log_example_gen.readers.lines import Bytes
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
     from tandem.components.log_example_gen.sources import SourceFile
 
 _LOG = logging.getLogger("tandem.ingest")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tandem.components.log_example_gen.readers.packed import bare
-from tandem.components.log_example_gen.settings import WHITESPACE
+from tandem.components.log_example_gen.settings.files import WHITESPACE
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
     from tandem.components.log_example_gen.sources import SourceFile
 
 # Control characters that separate or mean nothing, and that logs do not use otherwise: one of them takes the place of a

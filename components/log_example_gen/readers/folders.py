@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
     from tandem.components.log_example_gen.sources import SourceFile
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"

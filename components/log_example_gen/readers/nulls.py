@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tandem.components.log_example_gen.settings import NULL_WORDS
+from tandem.components.log_example_gen.settings.files import NULL_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
 
 
 def null_words(spec: Files, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fsspec import AbstractFileSystem
 
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
     from tandem.components.log_example_gen.sources import SourceFile
 
 _NOTHING_PACKED = 256  # Of so many bytes at most is a compressed file that holds nothing.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from tandem.components.log_example_gen.readers.lines import Bytes
-    from tandem.components.log_example_gen.settings import Files
+    from tandem.components.log_example_gen.settings.files import Files
     from tandem.components.log_example_gen.sources import SourceFile
 
 _LOOK_AT = 64 << 10  # Of the beginning, to tell the encoding and the line ends.

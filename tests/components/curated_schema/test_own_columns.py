@@ -11,7 +11,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
 from tandem.components.curated_schema.own_columns import with_own_columns
-from tandem.components.log_example_gen.settings import LogSettings, own_columns
+from tandem.components.log_example_gen.settings.columns import own_columns
+from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.pipeline.configuration.config import load
 
 ROOT = Path(__file__).resolve().parents[3]

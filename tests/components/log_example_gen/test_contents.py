@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from tandem.components.log_example_gen import contents
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import filesystem, find_files
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from tandem.components.log_example_gen.counts import Counts
 from tandem.components.log_example_gen.doubts import doubts
-from tandem.components.log_example_gen.settings import Label
+from tandem.components.log_example_gen.settings.columns import Label
 
 CLICK, BUY = Label(name="click"), Label(name="buy", parent="click")
 DAYS = [f"2024-03-{day:02}" for day in range(1, 9)]

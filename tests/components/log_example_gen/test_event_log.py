@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from tandem.components.log_example_gen.component import LogExampleGen
-from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:

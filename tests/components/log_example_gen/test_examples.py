@@ -21,7 +21,7 @@ from tandem.components.log_example_gen.examples import (
 )
 from tandem.components.log_example_gen.numbers import Notation, Written
 from tandem.components.log_example_gen.records import FILE, TIME
-from tandem.components.log_example_gen.settings import ExampleColumn
+from tandem.components.log_example_gen.settings.columns import ExampleColumn
 from tandem.components.log_example_gen.sources import LogsError
 
 

@@ -8,7 +8,8 @@ import polars as pl
 
 from tandem.components.log_example_gen.component import LogExampleGen
 from tandem.components.log_example_gen.id_forms import id_forms
-from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.logs import LogSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

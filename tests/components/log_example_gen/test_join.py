@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tandem.components.log_example_gen.join import Joined, join
 from tandem.components.log_example_gen.records import EVENT, REASON, TIME
-from tandem.components.log_example_gen.settings import Join, Label, time_column
+from tandem.components.log_example_gen.settings.columns import Label, time_column
+from tandem.components.log_example_gen.settings.join import Join
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:

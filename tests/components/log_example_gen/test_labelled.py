@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from tandem.components.log_example_gen.labelled import TableLabels, check_labels, positives, unreadable
 from tandem.components.log_example_gen.records import REASON
-from tandem.components.log_example_gen.settings import Label, LabelledTable, TableLabel
+from tandem.components.log_example_gen.settings.columns import Label
+from tandem.components.log_example_gen.settings.sources import LabelledTable, TableLabel
 from tandem.components.log_example_gen.sources import LogsError
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.components.log_example_gen.labels import ancestors, parents_first
-from tandem.components.log_example_gen.settings import Label
+from tandem.components.log_example_gen.settings.columns import Label
 from tandem.components.log_example_gen.sources import LogsError
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tandem.components.log_example_gen.numbers import Notation, notation_of, number, plain, settings_for
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.weights import check_weights
 
 

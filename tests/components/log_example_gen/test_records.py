@@ -5,7 +5,7 @@ import pytest
 
 from tandem.components.log_example_gen import records
 from tandem.components.log_example_gen.records import EVENT, REASON, ROW, TIME, normalize, reason, stack
-from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.settings.time import TimeColumn
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.times import TimeBounds
 

@@ -9,7 +9,7 @@ import fsspec
 import pytest
 
 from tandem.components.log_example_gen.readers.registry import READERS, read_file, reader_of
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files, glob_pattern, look_for
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from tandem.components.log_example_gen.component import LogExampleGen
 from tandem.components.log_example_gen.drawing import fnv1a, lots
 from tandem.components.log_example_gen.plan import make_plan
 from tandem.components.log_example_gen.records import FILE, ROW, TIME
-from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.logs import LogSettings
+from tandem.components.log_example_gen.settings.split import Split
 from tandem.components.log_example_gen.split import by_last, by_share, by_value, last_of_all, last_rows
-from tandem.components.log_example_gen.split_settings import Split
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,9 @@ import pytest
 
 from tandem.components.log_example_gen.dates import microseconds
 from tandem.components.log_example_gen.records import normalize
-from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.settings.split import Split
+from tandem.components.log_example_gen.settings.time import TimeColumn
 from tandem.components.log_example_gen.sources import LogsError
-from tandem.components.log_example_gen.split_settings import Split
 from tandem.components.log_example_gen.time_check import TimeCheck, bounds_of, fitting
 from tandem.components.log_example_gen.times import END_OF_TIME
 

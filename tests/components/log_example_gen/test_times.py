@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.records import TIME
-from tandem.components.log_example_gen.settings import TimeColumn
+from tandem.components.log_example_gen.settings.time import TimeColumn
 from tandem.components.log_example_gen.time_formats import expression
 from tandem.components.log_example_gen.times import moment_us
 

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from tandem.components.log_example_gen.records import REASON
-from tandem.components.log_example_gen.settings import ExampleColumn, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn
+from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.weights import check_weights
 

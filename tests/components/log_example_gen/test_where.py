@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.components.log_example_gen.numbers import Notation
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.where import satisfying
 from tandem.validation.draft import Draft

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.components.log_example_gen.settings import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.pipeline.configuration import built_in
 from tandem.pipeline.configuration.config import ConfigError, load
 

@@ -19,7 +19,8 @@ from tandem.components.log_example_gen.beam_steps.pipeline import build
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.plan import Plan, make_plan
 from tandem.components.log_example_gen.records import FILE, ROW, TIME
-from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.logs import LogSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,8 @@ from tandem.components.log_example_gen.beam_steps import writing
 from tandem.components.log_example_gen.beam_steps.writing import WriteExamples, file_name
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.plan import Plan, make_plan
-from tandem.components.log_example_gen.settings import ExampleColumn, Label, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.logs import LogSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import pytest
 
 from tandem.components.log_example_gen.readers.block import ROW, Malformed
 from tandem.components.log_example_gen.readers.registry import read_file
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import filesystem, find_files
 
 if TYPE_CHECKING:

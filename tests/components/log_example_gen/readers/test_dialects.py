@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tandem.components.log_example_gen.readers.block import Malformed
 from tandem.components.log_example_gen.readers.escapes import with_doubled_quotes
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

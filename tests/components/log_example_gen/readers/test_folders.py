@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from tandem.components.log_example_gen.readers.block import ROW
 from tandem.components.log_example_gen.readers.registry import read_columns, read_file
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import filesystem, find_files
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tandem.components.log_example_gen.readers.block import Malformed
 from tandem.components.log_example_gen.readers.registry import read_columns
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
 
 if TYPE_CHECKING:

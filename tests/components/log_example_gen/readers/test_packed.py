@@ -15,7 +15,7 @@ import pytest
 
 from tandem.components.log_example_gen.readers.packed import PACKED, bare
 from tandem.components.log_example_gen.readers.registry import by_ending, read_file
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import LogsError, filesystem, find_files
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ from pyarrow import parquet
 from tandem.components.log_example_gen.component import LogExampleGen
 from tandem.components.log_example_gen.readers.block import ROW, Block, Malformed, Reader, in_file
 from tandem.components.log_example_gen.readers.registry import READERS, read_columns, reader_of
-from tandem.components.log_example_gen.settings import ExampleColumn, Files, Label, LogSettings
+from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
+from tandem.components.log_example_gen.settings.files import Files
+from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tandem.components.log_example_gen.readers.block import Malformed
-from tandem.components.log_example_gen.settings import Files
+from tandem.components.log_example_gen.settings.files import Files
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tandem.components.log_example_gen.conditions import Scalar, Scalars
-from tandem.components.log_example_gen.written import Names, UtcTime
+from tandem.components.log_example_gen.settings.conditions import Scalar, Scalars
+from tandem.components.log_example_gen.settings.written import Names, UtcTime
 from tandem.settings import Settings
 
 PartKind = Literal["time", "files", "share", "values", "rows"]
