@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tandem.components.log_example_gen.plan import make_plan
+from tandem.components.log_example_gen.planning.making import make_plan
 from tandem.components.log_example_gen.records import REASONS
 from tandem.components.metrics.catalog import METRICS
 from tandem.models.recipes import RECIPES

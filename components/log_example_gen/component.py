@@ -16,7 +16,7 @@ from tfx.types.experimental import simple_artifacts
 
 from tandem.components.log_example_gen import executor
 from tandem.components.log_example_gen.contents import digest
-from tandem.components.log_example_gen.plan import TABLES_HAVE_NO_END, all_files
+from tandem.components.log_example_gen.planning.making import TABLES_HAVE_NO_END, all_files
 from tandem.components.log_example_gen.sources import LogsError, filesystem
 
 if TYPE_CHECKING:

@@ -27,12 +27,12 @@ from tandem.components.log_example_gen.counts import (
     describe_not_final,
 )
 from tandem.components.log_example_gen.dates import describe_period, describe_us
-from tandem.components.log_example_gen.doubts import doubts
-from tandem.components.log_example_gen.faults import asked_for, faults, outcomes_of
-from tandem.components.log_example_gen.id_forms import describe_id_forms
+from tandem.components.log_example_gen.judging.doubts import doubts
+from tandem.components.log_example_gen.judging.faults import asked_for, faults, outcomes_of
+from tandem.components.log_example_gen.judging.id_forms import describe_id_forms
+from tandem.components.log_example_gen.judging.number_faults import no_numbers_to_judge
 from tandem.components.log_example_gen.labelled import describe_unreadable
-from tandem.components.log_example_gen.number_faults import no_numbers_to_judge
-from tandem.components.log_example_gen.plan import make_plan
+from tandem.components.log_example_gen.planning.making import make_plan
 from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, TABLE, no_parent, reason
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings

@@ -79,7 +79,7 @@ def columns_left(config: Draft[Any], named: Sequence[str]) -> Sequence[str] | No
     if data is None:
         return None
     # Imported here, since nothing else of a configuration needs the logs: it brings polars and Arrow.
-    from tandem.components.log_example_gen.other_columns import other_columns
+    from tandem.components.log_example_gen.planning.other_columns import other_columns
 
     of_tasks = [name for task in tasks for name in (task.label or task.name, task.weight) if name is not None]
     try:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT, describe_lost
 from tandem.components.log_example_gen.dates import describe_period, describe_us
-from tandem.components.log_example_gen.doubts import doubts
-from tandem.components.log_example_gen.faults import asked_for, faults, unmatched_keys
-from tandem.components.log_example_gen.id_forms import describe_id_forms
+from tandem.components.log_example_gen.judging.doubts import doubts
+from tandem.components.log_example_gen.judging.faults import asked_for, faults, unmatched_keys
+from tandem.components.log_example_gen.judging.id_forms import describe_id_forms
+from tandem.components.log_example_gen.judging.number_faults import no_numbers_to_judge, too_many_unreadable
 from tandem.components.log_example_gen.labelled import describe_unreadable
-from tandem.components.log_example_gen.number_faults import no_numbers_to_judge, too_many_unreadable
 from tandem.components.log_example_gen.records import BAD_LABEL, reason
 from tandem.models.training.stages import few_steps, steps_of
 from tandem.pipeline.doctor.check import Check

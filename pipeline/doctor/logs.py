@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.plan import make_plan
+from tandem.components.log_example_gen.planning.making import make_plan
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.pipeline.doctor.check import Check
 from tandem.pipeline.failures import with_advice

@@ -12,9 +12,9 @@ from tandem.components.evaluator.results import read_metrics, read_verdict
 from tandem.components.example_validator.distances import describe, read_distances
 from tandem.components.log_example_gen.counts import Counts, describe_lost, describe_not_final
 from tandem.components.log_example_gen.counts import describe as describe_counts
-from tandem.components.log_example_gen.doubts import doubts
 from tandem.components.log_example_gen.executor import COUNTS_FILE
-from tandem.components.log_example_gen.id_forms import describe_id_forms
+from tandem.components.log_example_gen.judging.doubts import doubts
+from tandem.components.log_example_gen.judging.id_forms import describe_id_forms
 from tandem.components.log_example_gen.records import CLICKS, CONVERSIONS, IMPRESSIONS, TABLE
 from tandem.components.pusher.executor import DESTINATION_PROPERTY, PUSHED_PROPERTY
 from tandem.components.run_report.executor import REPORT_FILE

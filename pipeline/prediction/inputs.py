@@ -16,11 +16,11 @@ import polars as pl
 
 from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.examples import examples_of, features_of
+from tandem.components.log_example_gen.joining.side_tables import attach, features_column, one_per_key
 from tandem.components.log_example_gen.numbers import Written, notation_of
 from tandem.components.log_example_gen.readers.registry import READERS, by_ending, read_columns, read_file
 from tandem.components.log_example_gen.records import REASON, ROW, TIME, normalize, single_values, stack
 from tandem.components.log_example_gen.settings.files import Files
-from tandem.components.log_example_gen.side_tables import attach, features_column, one_per_key
 from tandem.components.log_example_gen.sources import LogsError, SourceFile, filesystem, find_files
 from tandem.components.log_example_gen.where import satisfying
 

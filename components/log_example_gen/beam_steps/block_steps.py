@@ -18,10 +18,11 @@ from tandem.components.log_example_gen.beam_steps.outputs import by_day, by_reas
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, Counts, merged
 from tandem.components.log_example_gen.examples import filled_column
-from tandem.components.log_example_gen.finality import end_of_logs, with_finality
-from tandem.components.log_example_gen.join import join
+from tandem.components.log_example_gen.joining.finality import end_of_logs, with_finality
+from tandem.components.log_example_gen.joining.join import join
+from tandem.components.log_example_gen.joining.side_tables import attach
+from tandem.components.log_example_gen.judging.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.labelled import check_labels
-from tandem.components.log_example_gen.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.records import (
     CLICKS,
     CONVERSIONS,
@@ -35,7 +36,6 @@ from tandem.components.log_example_gen.records import (
     stack,
 )
 from tandem.components.log_example_gen.settings.columns import OBSERVED_UNTIL
-from tandem.components.log_example_gen.side_tables import attach
 from tandem.components.log_example_gen.split import by_file, by_last, by_share, by_time, by_value, last_rows
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,13 @@ from tandem.components.log_example_gen.beam_steps.outputs import by_reason, coun
 from tandem.components.log_example_gen.blocks import ExampleBlock
 from tandem.components.log_example_gen.counts import KEPT, Counts, merged
 from tandem.components.log_example_gen.examples import features_of
-from tandem.components.log_example_gen.id_forms import id_forms
+from tandem.components.log_example_gen.joining.side_tables import features_column, one_per_key
+from tandem.components.log_example_gen.judging.id_forms import id_forms
+from tandem.components.log_example_gen.judging.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.numbers import notation_of
-from tandem.components.log_example_gen.positives import lost_positives, positives_of
 from tandem.components.log_example_gen.quarantine import malformed_rows
 from tandem.components.log_example_gen.readers.registry import read_file
 from tandem.components.log_example_gen.records import FILE, NOT_ASKED_FOR, ROW, TABLE, normalize, single_values, stack
-from tandem.components.log_example_gen.side_tables import features_column, one_per_key
 from tandem.components.log_example_gen.sources import filesystem
 from tandem.components.log_example_gen.time_check import TimeCheck
 from tandem.components.log_example_gen.weights import check_weights
@@ -41,6 +42,18 @@ class _ReadFiles(beam.DoFn):
 
     def __init__(self, plan: Plan):
         self._plan = plan
+
+    def setup(self) -> None:
+        """Takes what is there out of the garbage collector's sight until the last file is read.
+
+        On Python 3.10 each call of Arrow's CSV reader looks at every object that the collector knows (it breaks a
+        reference cycle of the interpreter's): 50 ms and more once TensorFlow is loaded.
+        """
+        gc.freeze()
+
+    def teardown(self) -> None:
+        """Shows the collector everything again."""
+        gc.unfreeze()
 
     def _sound(self, source: Source, index: int) -> Iterator[tuple[pl.DataFrame, list[pl.DataFrame], Counts]]:
         """Reads a file and gives, per block, the usable rows, the others, and how many there were and are lost."""

@@ -15,10 +15,10 @@ import tensorflow as tf
 from tandem.components.log_example_gen.beam_steps.outputs import counted, of_examples
 from tandem.components.log_example_gen.counts import Counts, merged
 from tandem.components.log_example_gen.examples import examples_of
+from tandem.components.log_example_gen.joining.side_tables import features_column
 from tandem.components.log_example_gen.quarantine import to_jsonl_gz
 from tandem.components.log_example_gen.records import stack
 from tandem.components.log_example_gen.settings.columns import OBSERVED_UNTIL, final_column, time_column
-from tandem.components.log_example_gen.side_tables import features_column
 from tandem.files import appearing, write
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROW", "Block", "Malformed", "ReadBlocks", "Reader"]
 
-BLOCK_BYTES = 32 << 20  # On Python 3.10 each call of Arrow's CSV reader costs 50 ms, whatever its size.
+BLOCK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)

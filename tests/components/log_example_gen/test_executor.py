@@ -11,8 +11,8 @@ import fsspec
 import pytest
 import tensorflow as tf
 
-from tandem.components.log_example_gen import plan as planning
 from tandem.components.log_example_gen.component import LogExampleGen
+from tandem.components.log_example_gen.planning import making as planning
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.components.log_example_gen.sources import LogsError

@@ -7,11 +7,11 @@ import pytest
 
 from tandem.components.log_example_gen.dates import describe_period, describe_us
 from tandem.components.log_example_gen.derived import derive
-from tandem.components.log_example_gen.finality import with_finality
+from tandem.components.log_example_gen.joining.finality import with_finality
+from tandem.components.log_example_gen.joining.side_tables import attach, one_per_key
 from tandem.components.log_example_gen.records import REASON, TIME
 from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.components.log_example_gen.settings.split import Split
-from tandem.components.log_example_gen.side_tables import attach, one_per_key
 from tandem.components.log_example_gen.sources import LogsError
 from tandem.components.log_example_gen.split import by_file, by_time
 

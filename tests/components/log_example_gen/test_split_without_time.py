@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tandem.components.log_example_gen import executor
 from tandem.components.log_example_gen.component import LogExampleGen
 from tandem.components.log_example_gen.drawing import fnv1a, lots
-from tandem.components.log_example_gen.plan import make_plan
+from tandem.components.log_example_gen.planning.making import make_plan
 from tandem.components.log_example_gen.records import FILE, ROW, TIME
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings

@@ -17,7 +17,7 @@ from tandem.components.log_example_gen.beam_steps.block_steps import AddFinality
 from tandem.components.log_example_gen.beam_steps.outputs import Account, step
 from tandem.components.log_example_gen.beam_steps.pipeline import build
 from tandem.components.log_example_gen.blocks import ExampleBlock
-from tandem.components.log_example_gen.plan import Plan, make_plan
+from tandem.components.log_example_gen.planning.making import make_plan
 from tandem.components.log_example_gen.records import FILE, ROW, TIME
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings
@@ -25,6 +25,8 @@ from tandem.components.log_example_gen.settings.logs import LogSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tandem.components.log_example_gen.plan import Plan
 
 HOUR_US = 3_600_000_000
 STREAM = {"time": {"column": "t", "unit": "s"}}

@@ -10,13 +10,15 @@ import pytest
 from tandem.components.log_example_gen.beam_steps import writing
 from tandem.components.log_example_gen.beam_steps.writing import WriteExamples, file_name
 from tandem.components.log_example_gen.blocks import ExampleBlock
-from tandem.components.log_example_gen.plan import Plan, make_plan
+from tandem.components.log_example_gen.planning.making import make_plan
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tandem.components.log_example_gen.plan import Plan
 
 BLOCK = ExampleBlock(
     0, 0, pl.DataFrame({"n": ["1", "x", "3"], "click": pl.Series([1, 0, 1], dtype=pl.Int8)}), split="train"

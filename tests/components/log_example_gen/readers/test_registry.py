@@ -148,8 +148,8 @@ def test_formats_have_names_and_endings_of_their_own_and_the_settings_know_them(
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("settings", ("polars", "pyarrow", "fsspec")),
-        ("join", ("pyarrow.csv", "tandem.components.log_example_gen.readers")),
+        ("settings.logs", ("polars", "pyarrow", "fsspec")),
+        ("joining.join", ("pyarrow.csv", "tandem.components.log_example_gen.readers")),
     ],
 )
 def test_what_needs_no_reader_imports_none(module: str, absent: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tandem.components.log_example_gen.counts import Counts
-from tandem.components.log_example_gen.doubts import doubts
+from tandem.components.log_example_gen.judging.doubts import doubts
 from tandem.components.log_example_gen.settings.columns import Label
 
 CLICK, BUY = Label(name="click"), Label(name="buy", parent="click")

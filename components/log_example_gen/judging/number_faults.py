@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tandem.components.log_example_gen.counts import describe_values
-from tandem.components.log_example_gen.doubts import TRAIN
+from tandem.components.log_example_gen.judging.doubts import TRAIN
 from tandem.components.log_example_gen.numbers import settings_for
 
 if TYPE_CHECKING:

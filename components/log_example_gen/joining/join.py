@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tandem.components.log_example_gen.attribution import (
+from tandem.components.log_example_gen.joining.attribution import (
     IMPRESSION,
     after_click,
     after_impression,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tandem.components.log_example_gen.component import LogExampleGen
-from tandem.components.log_example_gen.id_forms import id_forms
+from tandem.components.log_example_gen.judging.id_forms import id_forms
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings
 

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from tandem.components.log_example_gen.component import LogExampleGen
+from tandem.components.log_example_gen.joining.side_tables import one_per_key, would_match
 from tandem.components.log_example_gen.records import REASON
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings
-from tandem.components.log_example_gen.side_tables import one_per_key, would_match
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.components.log_example_gen.join import Joined, join
+from tandem.components.log_example_gen.joining.join import Joined, join
 from tandem.components.log_example_gen.records import EVENT, REASON, TIME
 from tandem.components.log_example_gen.settings.columns import Label, time_column
 from tandem.components.log_example_gen.settings.join import Join

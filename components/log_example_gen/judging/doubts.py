@@ -8,8 +8,8 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.attribution import LEADS_S
 from tandem.components.log_example_gen.dates import describe_us
+from tandem.components.log_example_gen.joining.attribution import LEADS_S
 from tandem.components.log_example_gen.records import (
     BEFORE_CLICK,
     BEFORE_IMPRESSION,

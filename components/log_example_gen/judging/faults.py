@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.doubts import TRAIN
-from tandem.components.log_example_gen.number_faults import no_numbers_to_learn, too_many_unreadable
-from tandem.components.log_example_gen.peeking import first_cells
+from tandem.components.log_example_gen.joining.side_tables import would_match
+from tandem.components.log_example_gen.judging.doubts import TRAIN
+from tandem.components.log_example_gen.judging.number_faults import no_numbers_to_learn, too_many_unreadable
+from tandem.components.log_example_gen.judging.peeking import first_cells
 from tandem.components.log_example_gen.records import MALFORMED, NOT_ASKED_FOR, NOT_ONE_VALUE, REPEATED_HEADER
-from tandem.components.log_example_gen.side_tables import would_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.offered import columns_offered
-from tandem.components.log_example_gen.plan import all_files
+from tandem.components.log_example_gen.planning.making import all_files
+from tandem.components.log_example_gen.planning.offered import columns_offered
 from tandem.components.log_example_gen.records import IMPRESSIONS, TABLE
 
 if TYPE_CHECKING:

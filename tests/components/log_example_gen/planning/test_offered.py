@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tandem.components.log_example_gen.component import LogExampleGen
-from tandem.components.log_example_gen.plan import Plan, make_plan
+from tandem.components.log_example_gen.planning.making import make_plan
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.components.log_example_gen.sources import LogsError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tandem.components.log_example_gen.plan import Plan
 
 
 def settings(files: str, **more: Any) -> LogSettings:

@@ -1,0 +1,1 @@
+"""Clicks, conversions and side tables find their impression."""

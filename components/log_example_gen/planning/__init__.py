@@ -1,0 +1,1 @@
+"""Settings and files -> what is to be read from where."""
