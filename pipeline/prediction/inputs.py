@@ -18,6 +18,7 @@ from tandem.components.log_example_gen.derived import derive
 from tandem.components.log_example_gen.examples import examples_of, features_of
 from tandem.components.log_example_gen.joining.side_tables import attach, features_column, one_per_key
 from tandem.components.log_example_gen.numbers import Written, notation_of
+from tandem.components.log_example_gen.planning.making import files_of
 from tandem.components.log_example_gen.readers.registry import READERS, by_ending, read_columns, read_file
 from tandem.components.log_example_gen.records import REASON, ROW, TIME, normalize, single_values, stack
 from tandem.components.log_example_gen.settings.files import Files
@@ -229,7 +230,7 @@ def _side_tables(logs: LogSettings | None, wanted: Mapping[str, ExampleColumn], 
     """Reads the side tables that have any of the columns."""
     sides = []
     for spec in () if logs is None or not wanted else logs.side_tables:
-        files = find_files(spec, data_dir, spec.name)
+        files = files_of(spec, data_dir, spec.name).files
         system, _ = filesystem(data_dir)
         offered = read_columns(system, files[0], spec)
         columns = {name: column for name, column in wanted.items() if name in offered and name != spec.key}
@@ -252,7 +253,7 @@ def _side_table(
     for file in files:
         for block in read_file(system, file, spec, read):
             rows, _ = single_values(block.rows, (spec.key,))
-            rows = rows.filter(satisfying(rows, spec.where)).select(*names, ROW)
+            rows = rows.filter(satisfying(rows, spec.where, notation_of(spec))).select(*names, ROW)
             parts.append(normalize(rows, (spec.key,))[0])
     return one_per_key(stack(parts), spec.key)[0]
 

@@ -55,13 +55,21 @@ def all_files(logs: LogSettings, data_dir: str) -> dict[str, tuple[SourceFile, .
 
 def _found(logs: LogSettings, data_dir: str) -> dict[str, Found]:
     """Finds the files of each source, those left out that hold nothing."""
-    return {
-        name: _with_contents(look_for(spec, data_dir, name), spec, data_dir, name)
-        for name, spec in _specs(logs).items()
-    }
+    return {name: files_of(spec, data_dir, name) for name, spec in _specs(logs).items()}
 
 
-def _with_contents(found: Found, spec: Files, data_dir: str, source: str) -> Found:
+def files_of(spec: Files, data_dir: str, source: str) -> Found:
+    """Finds the files of a source, those left out that hold nothing.
+
+    Args:
+      spec: Its globs, and how it is read.
+      data_dir: The folder that the globs are relative to.
+      source: How messages call it.
+
+    Raises:
+      LogsError: A glob matches nothing, or all files are empty.
+    """
+    found = look_for(spec, data_dir, source)
     system, _ = filesystem(data_dir)
     empty = [file for file in found.files if holds_nothing(system, file, spec)]
     if not empty:
@@ -169,6 +177,11 @@ def make_plan(
     )
 
 
+def _main(logs: LogSettings) -> str:
+    """Returns the name of the source whose rows become examples."""
+    return TABLE if logs.table is not None else IMPRESSIONS
+
+
 def _size(file: SourceFile, spec: Files) -> int:
     """Returns about how many bytes the rows of a file take once they are read."""
     packed = file.name.endswith(PACKED) or reader_of(file.name, spec).compact
@@ -183,7 +196,7 @@ def _add_late(
     data_dir: str,
 ) -> None:
     """Adds columns that no source offers at first sight, and whose rows begin to have them later."""
-    main = TABLE if logs.table is not None else IMPRESSIONS
+    main = _main(logs)
     missing = [name for name in columns if name not in logs.derived and not any(name in of for of in offered.values())]
     specs = _specs(logs)
     for source in (main, *(side.name for side in logs.side_tables)):
@@ -197,7 +210,7 @@ def _owners(
     files: Mapping[str, Sequence[SourceFile]],
 ) -> dict[str, list[str]]:
     """Returns which of the wanted columns come from which source."""
-    main = TABLE if logs.table is not None else IMPRESSIONS
+    main = _main(logs)
     timed = logs.table is None or logs.table.time is not None
     keys = {side.name: side.key for side in logs.side_tables}
     owned: dict[str, list[str]] = {name: [] for name in (main, *keys)}
@@ -229,7 +242,7 @@ def _weights(
     logs: LogSettings, columns: Mapping[str, ExampleColumn], owned: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
     """Returns the columns that weigh rows; they are the main stream's or the table's own."""
-    main = TABLE if logs.table is not None else IMPRESSIONS
+    main = _main(logs)
     weights = tuple(name for name, column in columns.items() if column.weight)
     if logs.weight is not None and logs.weight not in weights:
         raise LogsError(f"{main}: the weight '{logs.weight}' is not among the columns that weigh rows: {list(weights)}")

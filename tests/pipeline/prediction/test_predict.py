@@ -149,6 +149,25 @@ def test_only_rows_that_a_side_table_is_asked_for_are_joined(shop, tmp_path):
     assert told.unmatched == {"items": 1}
 
 
+def test_conditions_of_side_tables_read_numbers_as_their_files_write_them(shop, tmp_path):
+    path, out = tmp_path / "new.txt", tmp_path / "scores.csv"
+    path.write_text("user|item_id|at\nu1|i1|1709276400\nu2|i2|1709251200\n")
+    (tmp_path / "logs" / "items-0.csv").write_text('id,tags,price\ni1,,"60,5"\n')
+    (tmp_path / "logs" / "items-1.csv").write_text('id,tags,price\ni2,,"7,5"\n')
+    asked = ["logs.side_tables[0].decimal=','", "logs.side_tables[0].where={price: {above: 50}}"]
+    told = write(str(shop), [str(path)], str(out), keep=[], overrides=asked)
+    assert pl.read_csv(out)["p_sale_given_click"].to_list() == pytest.approx([0.605, 0.5])
+    assert told.unmatched == {"items": 1}
+
+
+def test_empty_files_of_side_tables_are_left_out_as_in_a_run(shop, tmp_path):
+    path, out = tmp_path / "new.txt", tmp_path / "scores.csv"
+    path.write_text("user|item_id|at\nu1|i1|1709276400\n")
+    (tmp_path / "logs" / "items-.csv").write_text("")
+    write(str(shop), [str(path)], str(out), keep=[])
+    assert pl.read_csv(out).row(0) == pytest.approx((0.2, 0.2, 0.07))
+
+
 def test_what_the_file_says_itself_is_not_joined(shop, tmp_path):
     path, out = tmp_path / "new.txt", tmp_path / "scores.csv"
     path.write_text("user|item_id|at|price|hour\nu1|i1|1709276400|60|5\n")
