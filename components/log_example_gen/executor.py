@@ -18,22 +18,20 @@ from tfx.utils import io_utils
 
 from tandem.components.log_example_gen.beam_steps.pipeline import build
 from tandem.components.log_example_gen.counts import (
-    ATTACHED,
-    EXAMPLES,
-    KEPT,
     Counts,
     describe,
     describe_lost,
     describe_not_final,
 )
 from tandem.components.log_example_gen.dates import describe_period, describe_us
+from tandem.components.log_example_gen.judging.bad_rows import EXAMPLE_ROWS, bad_rows, describe_reason
 from tandem.components.log_example_gen.judging.doubts import doubts
 from tandem.components.log_example_gen.judging.faults import asked_for, faults, outcomes_of
 from tandem.components.log_example_gen.judging.id_forms import describe_id_forms
 from tandem.components.log_example_gen.judging.number_faults import no_numbers_to_judge
 from tandem.components.log_example_gen.labelled import describe_unreadable
 from tandem.components.log_example_gen.planning.making import make_plan
-from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, TABLE, no_parent, reason
+from tandem.components.log_example_gen.records import BAD_LABEL, IMPRESSIONS, TABLE
 from tandem.components.log_example_gen.settings.columns import ExampleColumn, Label
 from tandem.components.log_example_gen.settings.logs import LogSettings
 from tandem.components.log_example_gen.sources import LogsError
@@ -51,8 +49,6 @@ EXAMPLES_KEY, QUARANTINE = "examples", "quarantine"
 COUNTS_FILE = "counts.json"
 
 _LOG = logging.getLogger("tandem.ingest")
-_EXAMPLE_ROWS = 3
-_LONGEST_ROW = 300
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -164,10 +160,8 @@ def _too_many_bad(counts: Counts, plan: Plan, quarantine: str) -> list[str]:
     """Returns what to say about the sources with more bad rows than allowed."""
     lines = []
     allowed = plan.logs.max_bad_share
-    orphans = {no_parent(label.parent).name for label in plan.labels if label.parent is not None}
     for source in counts.rows:
-        rows = asked_for(counts, source)
-        bad = {name: n for name, n in counts.outcomes.get(source, {}).items() if n and _is_bad(name)}
+        rows, bad = asked_for(counts, source), bad_rows(counts, source)
         share = sum(bad.values()) / rows if rows else 0.0
         if share <= allowed:
             continue
@@ -175,12 +169,9 @@ def _too_many_bad(counts: Counts, plan: Plan, quarantine: str) -> list[str]:
             f"{source}: {sum(bad.values()):,} of {rows:,} rows ({share:.1%}) are bad, more than 'max_bad_share' allows "
             f"({allowed:.1%}):"
         )
-        for name, number in sorted(bad.items(), key=lambda item: (-item[1], item[0])):
-            lines.append(f"  {name}: {number:,} rows. {reason(name).meaning}")
-            rows_of_it = _examples_of(posixpath.join(quarantine, source), name)
-            lines += [f"    {_shortened(row)}" for row in rows_of_it]
-            if source == TABLE and name in orphans:
-                lines.append("    if such rows are meant, 'orphans: imply' of the table makes their parents 1")
+        for name, number in bad.items():
+            quoted = _examples_of(posixpath.join(quarantine, source), name)
+            lines += describe_reason(name, number, source, quoted, plan)
     return lines
 
 
@@ -191,25 +182,16 @@ def _unreadable_labels(counts: Counts, plan: Plan, quarantine: str) -> list[str]
     return describe_unreadable(_examples_of(posixpath.join(quarantine, TABLE), BAD_LABEL.name), plan.table_labels)
 
 
-def _is_bad(outcome: str) -> bool:
-    counted = outcome in (ATTACHED, KEPT) or outcome.startswith(f"{EXAMPLES}.")
-    return not counted and reason(outcome).bad
-
-
 def _examples_of(folder: str, name: str) -> list[str]:
     """Returns some of the rows that were set aside for a reason, the first ones of the first file."""
     found: list[str] = []
     for path in sorted(fileio.glob(posixpath.join(folder, f"{name}-*.jsonl.gz"))):
         with fileio.open(path, "rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as rows:
             for row in rows:
-                if len(found) == _EXAMPLE_ROWS:
+                if len(found) == EXAMPLE_ROWS:
                     return found
                 found.append(row.rstrip("\n"))
     return found
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_ROW else f"{text[:_LONGEST_ROW]}..."
 
 
 def _empty_splits(counts: Counts, plan: Plan) -> list[str]:

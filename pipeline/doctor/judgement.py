@@ -7,17 +7,17 @@ impression of a click beyond it.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from tandem.components.log_example_gen.counts import ATTACHED, EXAMPLES, KEPT, describe_lost
+from tandem.components.log_example_gen.counts import describe_lost
 from tandem.components.log_example_gen.dates import describe_period, describe_us
+from tandem.components.log_example_gen.judging.bad_rows import EXAMPLE_ROWS, bad_rows, describe_reason
 from tandem.components.log_example_gen.judging.doubts import doubts
 from tandem.components.log_example_gen.judging.faults import asked_for, faults, unmatched_keys
 from tandem.components.log_example_gen.judging.id_forms import describe_id_forms
 from tandem.components.log_example_gen.judging.number_faults import no_numbers_to_judge, too_many_unreadable
 from tandem.components.log_example_gen.labelled import describe_unreadable
-from tandem.components.log_example_gen.records import BAD_LABEL, reason
+from tandem.components.log_example_gen.records import BAD_LABEL
 from tandem.models.training.stages import few_steps, steps_of
 from tandem.pipeline.doctor.check import Check
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from tandem.models.settings import TrainingSettings
     from tandem.pipeline.doctor.first_rows import FirstRows
 
-_EXAMPLES = 3
-_LONGEST = 300
 _MOSTLY = 0.5  # of the rows seen: whatever the others are, something is wrong
 
 
@@ -65,8 +63,7 @@ def _rows(plan: Plan, first: FirstRows, source: Source) -> Iterator[Check]:
     if not counts.rows[source.name]:
         yield Check("fail" if whole else "warn", f"{source.name}: there are no rows in its files")
         return
-    outcomes = counts.outcomes.get(source.name, Counter())
-    bad = {name: number for name, number in outcomes.items() if number and _is_bad(name)}
+    bad = bad_rows(counts, source.name)
     share, allowed = sum(bad.values()) / rows if rows else 0.0, plan.logs.max_bad_share
     if not bad:
         yield Check("ok", f"{source.name}: {seen} can be used")
@@ -77,22 +74,12 @@ def _rows(plan: Plan, first: FirstRows, source: Source) -> Iterator[Check]:
         yield Check("ok", f"{told}: {reasons}")
         return
     lines = [f"{told}, more than 'max_bad_share' allows ({allowed:.1%}):"]
-    for name, number in sorted(bad.items(), key=lambda item: (-item[1], item[0])):
-        lines.append(f"  {name}: {number:,} rows. {reason(name).meaning}")
-        examples = first.rejected(source, name, _EXAMPLES)
-        lines += [f"    {_short(row)}" for row in examples]
+    for name, number in bad.items():
+        examples = first.rejected(source, name, EXAMPLE_ROWS)
+        lines += describe_reason(name, number, source.name, examples, plan)
         if name == BAD_LABEL.name and plan.table_labels is not None:
             lines += [f"    {line}" for line in describe_unreadable(examples, plan.table_labels)]
     yield Check("fail" if whole or share > _MOSTLY else "warn", "\n".join(lines))
-
-
-def _is_bad(outcome: str) -> bool:
-    used = outcome in (ATTACHED, KEPT) or outcome.startswith(f"{EXAMPLES}.")
-    return not used and reason(outcome).bad
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 # --- What becomes of them ---
